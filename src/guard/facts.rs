@@ -1,0 +1,208 @@
+//! All that a rule may look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::RuleSet;
+use crate::desired::{Cluster, FleetPolicy, Place};
+use crate::model::rollup::Installed;
+use crate::model::{
+    Action, ActionKind, ClusterName, GroupName, HandoffStyle, Holder, Known, NodeName, NodeRef, RollupName, Spread,
+    Time,
+};
+use crate::observed::{Observation, SideEffect};
+
+/// What a rule judges on. The planner fills it from its model of the future, the loop from a fresh look.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// What the manifests want of this cluster.
+    pub desired: &'a Cluster,
+    /// What was seen of it.
+    pub seen: &'a Observation,
+    /// What is known of the other clusters, and limits across them.
+    pub fleet: &'a FleetFacts,
+    /// What this controller remembers of this cluster.
+    pub history: &'a History,
+    /// How long things take.
+    pub forecast: &'a Forecast,
+    /// What the cluster would do by itself if the action were done; what `ripple` judges.
+    pub foreseen: &'a Known<Vec<SideEffect>>,
+    /// What the driver says of its stack.
+    pub traits: DriverTraits,
+    /// Which rules are in force. All, except in tests that show what a rule is for.
+    pub rules: RuleSet,
+    /// Now.
+    pub now: Time,
+}
+
+/// What differs from stack to stack and a rule must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DriverTraits {
+    /// A paused node keeps the groups it owns until they are moved. If false, a pause drains it.
+    pub pause_keeps_groups: bool,
+    /// Copying a package to a node may disturb what runs there.
+    pub staging_disturbs: bool,
+    /// The stack can stop its cluster service on one node by command.
+    pub can_stop_cluster_service: bool,
+}
+
+/// What is known of the other clusters.
+#[derive(Clone, Debug, Default)]
+pub struct FleetFacts {
+    /// Limits across clusters.
+    pub policy: FleetPolicy,
+    /// Every managed cluster, this one included.
+    pub clusters: BTreeMap<ClusterName, ClusterFacts>,
+    /// For every node that holds standby copies: the roles it holds them of, with their cluster. Declared relations.
+    pub sources_of: BTreeMap<NodeRef, BTreeSet<(ClusterName, GroupName)>>,
+    /// Where each failure signature of each rollup was seen, on any cluster.
+    pub failures: BTreeMap<(RollupName, String), BTreeSet<NodeRef>>,
+    /// Stop cords that are not in one cluster's own store: global ones, and committed ones with labels.
+    pub stops: Vec<Stop>,
+}
+
+/// What other clusters need to know of one.
+#[derive(Clone, Debug)]
+pub struct ClusterFacts {
+    /// Where it is in its roll.
+    pub roll: RollState,
+    /// The clusters that hold standby copies of its roles, as declared.
+    pub standby_clusters: BTreeSet<ClusterName>,
+    /// What was last seen installed on its nodes, and whether each is out of service; only for nodes that hold
+    /// standby copies, or whose cluster has roles that do.
+    pub nodes: BTreeMap<NodeName, (Installed, Known<bool>)>,
+    /// A source of it, or it as a source, is in the middle of a node: an action on a node has begun and the node is
+    /// not back.
+    pub in_the_middle: Option<NodeName>,
+}
+
+/// Where a cluster is in its roll.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum RollState {
+    /// Not looked at yet.
+    Unknown,
+    /// It has work to do and has begun none of it.
+    Waiting,
+    /// The first begin has happened and it is not converged.
+    InRoll,
+    /// Every node is at its target. Since when, if this controller saw it happen or it is remembered.
+    Converged {
+        /// Since when.
+        since: Option<Time>,
+    },
+}
+
+/// A stop cord outside a cluster's own store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Why, in a person's words.
+    pub why: String,
+    /// Clusters whose labels match all of these; all clusters if empty.
+    pub labels: BTreeMap<String, String>,
+    /// The document that says so, if one does; else it was a command, lifted by `go`.
+    pub place: Option<Place>,
+    /// Since when, if known.
+    pub since: Option<Time>,
+}
+
+/// What this controller remembers of a cluster. When it is lost, predictions widen and approvals void; no safety
+/// hangs on it.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// Who we are.
+    pub holder: Holder,
+    /// A foreign claim's holder: how long its heartbeat has not moved, by our own monotonic time, and how long it may.
+    pub foreign_silence: Option<(Duration, Duration)>,
+    /// A person ran `takeover`: the foreign claim with this epoch is void.
+    pub takeover_of_epoch: Option<u64>,
+    /// Approvals in force.
+    pub approvals: Vec<Approval>,
+    /// Set if the record cannot be written: the error.
+    pub record_error: Option<Arc<str>>,
+    /// The last look at membership that differed from the one before: begin nothing until re-claimed since.
+    pub membership_changed_at: Option<Time>,
+    /// When this controller last claimed.
+    pub claimed_at: Option<Time>,
+}
+
+/// An approval of one ordered sequence of handoffs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// The hash that was shown.
+    pub hash: String,
+    /// Hash of what it binds to besides the handoffs: cluster, targets, policy.
+    pub scope: String,
+    /// Handoffs of the sequence that are not done yet, in order.
+    pub remaining: Vec<PlannedHandoff>,
+    /// Who approved.
+    pub by: String,
+    /// When.
+    pub at: Time,
+    /// Until when, if not for ever.
+    pub expires: Option<Time>,
+}
+
+/// One handoff of a sequence, without durations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedHandoff {
+    /// The role.
+    pub group: GroupName,
+    /// From where.
+    pub from: NodeName,
+    /// To where.
+    pub to: NodeName,
+    /// How.
+    pub style: HandoffStyle,
+}
+
+/// How long actions take, and on what that rests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forecast {
+    /// Per kind of action.
+    pub by_kind: BTreeMap<ActionKind, Spread>,
+    /// Per kind of action and group, where it is known more exactly.
+    pub by_group: BTreeMap<(ActionKind, GroupName), Spread>,
+}
+
+/// What a person asks of a cluster through a driver, outside the loop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Command {
+    /// Pull the stop cord.
+    Stop {
+        /// One node, or the cluster.
+        node: Option<NodeName>,
+        /// Why.
+        why: String,
+        /// Who.
+        by: String,
+    },
+    /// Lift it.
+    Go {
+        /// One node's, or the cluster's.
+        node: Option<NodeName>,
+    },
+    /// Forget failed tries.
+    Retry {
+        /// Of one node, or all.
+        node: Option<NodeName>,
+    },
+    /// Remove every controller's mark and the claim: finish nothing, only forget.
+    Release,
+}
+
+impl Forecast {
+    /// How long an action will take. Without any figure: half a minute, at most five.
+    pub fn of(&self, action: &Action) -> Spread {
+        let exact = action.group().and_then(|g| self.by_group.get(&(action.kind(), g.clone())));
+        exact
+            .or_else(|| self.by_kind.get(&action.kind()))
+            .copied()
+            .unwrap_or(Spread { median: Duration::from_secs(30), p95: Duration::from_secs(300) })
+    }
+}

@@ -1,0 +1,116 @@
+//! Leave to do exactly one thing, with the checks that the node itself must make before it is done.
+
+use serde::Serialize;
+
+use super::facts::Facts;
+use super::rules::RULES;
+use crate::model::{Action, Claim, GroupName, NodeName, Phase};
+
+/// Leave to do one action. Only [`super::judge`] can make one, and performing uses it up.
+#[derive(Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permit {
+    action: Action,
+    claim: Option<Claim>,
+    checks: Vec<Check>,
+}
+
+/// What the driver must see true on the node, under its lock, after its mark is written and before it acts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(tag = "check", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Check {
+    /// The cluster's claim is still ours, with this epoch, and the node has seen no higher one.
+    ClaimIsOurs,
+    /// No other announced action or running work stands against it.
+    NothingElseInProgress,
+    /// The node owns no role.
+    OwnsNoRole {
+        /// The node.
+        node: NodeName,
+    },
+    /// The node owns no group at all.
+    OwnsNothing {
+        /// The node.
+        node: NodeName,
+    },
+    /// The group is where it was.
+    Owner {
+        /// The group.
+        group: GroupName,
+        /// Its owner.
+        node: NodeName,
+    },
+    /// The node is a full member.
+    Up {
+        /// The node.
+        node: NodeName,
+    },
+    /// The node takes groups: neither paused nor otherwise closed.
+    NotPaused {
+        /// The node.
+        node: NodeName,
+    },
+    /// The node's pause is still there, with our mark.
+    PausedByUs {
+        /// The node.
+        node: NodeName,
+    },
+    /// Without this node's vote the cluster still has its quorum and so many votes more.
+    QuorumWithout {
+        /// The node.
+        node: NodeName,
+        /// Votes to keep above what is needed.
+        margin: u32,
+    },
+    /// The package on the node has this hash.
+    Hash {
+        /// The file's name.
+        file: String,
+        /// SHA-256, lower-case hexadecimal.
+        sha256: String,
+    },
+    /// No other installer is at work on the node.
+    NoRival {
+        /// The node.
+        node: NodeName,
+    },
+}
+
+impl Permit {
+    /// What may be done.
+    pub fn action(&self) -> &Action {
+        &self.action
+    }
+
+    /// The claim under which it may be done; none for the few things that need none.
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    /// What the node itself must check first.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// The action, the claim and the checks, for the driver that carries it out.
+    pub fn into_parts(self) -> (Action, Option<Claim>, Vec<Check>) {
+        (self.action, self.claim, self.checks)
+    }
+}
+
+/// Makes the permit. Each rule in force adds the checks by which the node itself can see the rule broken.
+pub(super) fn issue(action: Action, facts: &Facts<'_>) -> Permit {
+    let mut checks = Vec::new();
+    for rule in RULES {
+        if facts.rules.has(rule.name) && (action.phase() == Phase::Begin || rule.judges_finishing) {
+            (rule.checks)(&action, facts, &mut checks);
+        }
+    }
+    checks.sort();
+    checks.dedup();
+    let claim = match &facts.seen.claim {
+        crate::model::Known::Known { value, .. } => value.clone(),
+        crate::model::Known::Unknown { .. } => None,
+    };
+    Permit { action, claim, checks }
+}

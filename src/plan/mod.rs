@@ -1,0 +1,1 @@
+//! Why: see reconcile
