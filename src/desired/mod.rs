@@ -1,6 +1,7 @@
 //! What we want: manifests as typed ([`document`]), as meant ([`resolved`]), and what is wrong with them
 //! ([`diagnostics`]). The only place that knows YAML is [`yaml`].
 
+pub mod parts;
 pub mod resolved;
 pub mod window;
 

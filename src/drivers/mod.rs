@@ -91,3 +91,7 @@ pub enum ReadinessState {
     /// It could not be told.
     Unknown,
 }
+
+/// Every driver, for the manifests' resolver. This is the one table that names them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Drivers;

@@ -1,0 +1,133 @@
+//! The lines of the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::guard::Approval;
+use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Time};
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// About which cluster.
+    pub cluster: ClusterName,
+    /// When.
+    pub at: Time,
+    /// The commit, or hash, of the manifests in force.
+    pub revision: Arc<str>,
+    /// What.
+    pub what: EntryKind,
+}
+
+/// What a line says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum EntryKind {
+    /// A roll began: the first look at a target set that is not converged.
+    RollStarted {
+        /// The counts of the plan at that look.
+        counts: RollCounts,
+    },
+    /// The cluster was claimed.
+    Claimed {
+        /// `number@holder`.
+        claim: String,
+    },
+    /// Written before an action is performed. Without a later `Answered` or `Outcome` it is in doubt, and only a look
+    /// can tell.
+    Intended {
+        /// The action.
+        action: Action,
+        /// Names of the rules that were asked.
+        rules: Vec<String>,
+        /// Everything that the decision and the guard rested on, as JSON. Stored compressed.
+        inputs: Arc<str>,
+    },
+    /// The driver's answer.
+    Answered {
+        /// The action.
+        action: Action,
+        /// The answer.
+        answer: Answer,
+    },
+    /// What was observed to have come of it.
+    Outcome {
+        /// The action.
+        action: Action,
+        /// `None` if it was proved; else what contradicted it.
+        failure: Option<String>,
+        /// From its begin until its proof was seen.
+        took: Duration,
+    },
+    /// The decision is another than before.
+    Decided {
+        /// In one word: `act`, `wait`, `blocked`, `releasing`, `converged`.
+        decision: String,
+        /// The reasons, in words, one a hold.
+        holds: Vec<String>,
+    },
+    /// A role moved and it was not our doing.
+    Failover {
+        /// The role.
+        group: GroupName,
+        /// From where.
+        from: Option<NodeName>,
+        /// To where.
+        to: Option<NodeName>,
+    },
+    /// A role was seen to be down, and up again.
+    Outage {
+        /// The role.
+        group: GroupName,
+        /// How long.
+        lasted: Duration,
+    },
+    /// Somebody approved a sequence of handoffs.
+    Approved {
+        /// The approval.
+        approval: Approval,
+    },
+    /// An approval lost its force.
+    ApprovalVoid {
+        /// Its hash.
+        hash: String,
+        /// Why.
+        why: String,
+    },
+    /// A person's command.
+    Commanded {
+        /// What, in words.
+        what: String,
+        /// Who.
+        by: String,
+    },
+    /// Something that somebody should look at, now.
+    Alarm {
+        /// What, in words.
+        what: String,
+    },
+    /// Every node is at its target and nothing of ours is left.
+    Converged {
+        /// The counts of the roll.
+        counts: RollCounts,
+    },
+}
+
+/// Handoffs of a roll.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RollCounts {
+    /// Still to come, in the plan in force.
+    pub planned: u32,
+    /// Roles that had to leave a node to be worked on.
+    pub floor: u32,
+    /// The fewest that any sequence could do with, from the first look of the roll.
+    pub optimum: u32,
+    /// Done by us so far.
+    pub spent: u32,
+    /// Made necessary by failovers since.
+    pub forced: u32,
+}
