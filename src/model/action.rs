@@ -125,6 +125,8 @@ pub enum Action {
     Resume {
         /// The node.
         node: NodeName,
+        /// Set if its verification failed, to what failed: a quarantine mark is written before the pause goes.
+        quarantine: Option<String>,
     },
     /// Remove one mark of ours.
     Release {
@@ -205,7 +207,7 @@ impl Action {
             | Action::StartCluster { node }
             | Action::RestoreServices { node }
             | Action::ResumeReplication { node }
-            | Action::Resume { node } => Some(node),
+            | Action::Resume { node, .. } => Some(node),
             Action::MoveGroup { from, .. } | Action::Handoff { from, .. } => Some(from),
             Action::Release { mark } => mark.kind.node(),
         }
@@ -266,7 +268,8 @@ impl fmt::Display for Action {
             | Action::StartCluster { node }
             | Action::RestoreServices { node }
             | Action::ResumeReplication { node }
-            | Action::Resume { node } => write!(f, "{} {node}", self.kind()),
+            | Action::Resume { node, quarantine: None } => write!(f, "{} {node}", self.kind()),
+            Action::Resume { node, quarantine: Some(why) } => write!(f, "Resume {node} in quarantine: {why}"),
         }
     }
 }

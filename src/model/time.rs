@@ -54,3 +54,9 @@ impl Spread {
         Spread { median: self.median.saturating_add(next.median), p95: self.p95.saturating_add(next.p95) }
     }
 }
+
+/// Something that tells the time: the wall, or the simulated fleet's one clock.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Time;
+}
