@@ -3,6 +3,7 @@
 //! What each action disturbs, needs, changes, and what proves it, stands in [`crate::observed::effect`].
 
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,8 @@ pub enum Action {
         node: NodeName,
         /// Where it shall start again.
         to: NodeName,
+        /// How long it may stay stopped: from it comes the deadline of the duty.
+        at_most: Duration,
     },
     /// Start a role where it is.
     StartRole {
@@ -259,7 +262,7 @@ impl fmt::Display for Action {
             Action::Uninstall { node, rollup } => write!(f, "Uninstall down to {rollup} on {node}"),
             Action::MoveGroup { group, from, to } => write!(f, "MoveGroup {group:?} from {from} to {to}"),
             Action::Handoff { group, from, to, style } => write!(f, "Handoff {group:?} from {from} to {to}, {style}"),
-            Action::StopRole { group, node, to } => write!(f, "StopRole {group:?} on {node}, to start on {to}"),
+            Action::StopRole { group, node, to, .. } => write!(f, "StopRole {group:?} on {node}, to start on {to}"),
             Action::StartRole { group, node } => write!(f, "StartRole {group:?} on {node}"),
             Action::Release { mark } => write!(f, "Release {mark}"),
             Action::Pause { node }
