@@ -373,3 +373,17 @@ impl Cluster {
         }
     }
 }
+
+impl crate::observed::effect::Targets for Cluster {
+    fn target(&self, node: &NodeName) -> Option<&Rollup> {
+        self.nodes.get(node).map(|spec| &*spec.rollup)
+    }
+
+    fn rollup(&self, name: &RollupName) -> Option<&Rollup> {
+        self.nodes.values().map(|spec| &*spec.rollup).find(|rollup| rollup.name == *name)
+    }
+
+    fn sha256(&self, file: &str) -> Option<&str> {
+        self.packages.get(file).map(|package| &*package.sha256)
+    }
+}
