@@ -69,6 +69,10 @@ pub struct FleetFacts {
 pub struct ClusterFacts {
     /// Where it is in its roll.
     pub roll: RollState,
+    /// Labelled `rollward/canary: "true"`: it goes before the others.
+    pub canary: bool,
+    /// We may act on it. One that is only looked at takes no slot and no other waits for it.
+    pub acts: bool,
     /// The clusters that hold standby copies of its roles, as declared.
     pub standby_clusters: BTreeSet<ClusterName>,
     /// What was last seen installed on its nodes, and whether each is out of service; only for nodes that hold

@@ -13,7 +13,7 @@ pub use facts::{
     Stop,
 };
 pub use permit::{Check, Permit};
-pub use rules::{RULES, Rule, RuleSet};
+pub use rules::{RULES, Rule, RuleSet, claimable};
 
 use crate::model::{Action, Hold, Phase};
 

@@ -2,14 +2,15 @@
 //!
 //! Source: rollups are installed on a truly passive node only, one that hosts no clustered mailbox server at all.
 
-use super::Rule;
+use super::{Rule, say};
 use crate::desired::Staging;
 use crate::guard::{Check, Facts};
-use crate::model::{Action, Evidence, Hold, NodeName, Release, ReleaseKind, RuleName, Subject};
+use crate::model::{Action, Hold, NodeName, Release, ReleaseKind, RuleName, Subject};
 use crate::observed::GroupKind;
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::ActiveNode,
+    judges: "every begin that disturbs a node",
     judges_finishing: false,
     says_no_to: "anything that disturbs a node that owns a role",
     judge,
@@ -38,12 +39,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         .seen
         .maybe_owned_by(node)
         .filter(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Role)
-        .map(|(name, group)| {
-            Evidence::of(format!("groups.{name}.owner"), &group.owner, |o| match o {
-                Some(owner) => owner.to_string(),
-                None => "nobody".into(),
-            })
-        })
+        .map(|(name, group)| say::owner(name, group))
         .collect();
     if evidence.is_empty() {
         return Ok(());

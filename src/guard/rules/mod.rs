@@ -2,14 +2,32 @@
 
 use super::facts::Facts;
 use super::permit::Check;
-use crate::model::{Action, Hold, RuleName};
+use crate::model::{Action, Hold, MarkKind, NodeName, RuleName};
+use crate::observed::Membership;
 
 mod active_node;
+mod declared;
+mod empty_node;
+mod fence;
+mod manifest;
+mod max_unavailable;
+mod mode;
+mod precondition;
+mod record;
+mod rival;
+mod stop;
+
+mod prospect;
+mod say;
+
+pub use fence::claimable;
 
 /// One rule.
 pub struct Rule {
     /// Its stable name.
     pub name: RuleName,
+    /// Which actions it judges, in words.
+    pub judges: &'static str,
     /// Whether it may refuse what finishes, too.
     pub judges_finishing: bool,
     /// What it says no to, in one line; the README's table is made from it.
@@ -21,7 +39,28 @@ pub struct Rule {
 }
 
 /// Every rule.
-pub static RULES: &[Rule] = &[active_node::RULE];
+pub static RULES: &[Rule] = &[
+    active_node::RULE,
+    empty_node::RULE,
+    max_unavailable::RULE,
+    fence::RULE,
+    stop::RULE,
+    rival::RULE,
+    mode::RULE,
+    declared::RULE,
+    manifest::RULE,
+    record::RULE,
+    precondition::RULE,
+];
+
+/// For rules of which the node itself can check nothing.
+fn no_checks(_: &Action, _: &Facts<'_>, _: &mut Vec<Check>) {}
+
+/// A node that is down and under a pause mark of a controller: whatever can be seen of its pause, it is out by our doing.
+fn our_mark_while_down(node: &NodeName, facts: &Facts<'_>) -> bool {
+    let down = facts.seen.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
+    down && facts.seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Pause { node: n } if n == node))
+}
 
 /// Which rules are in force: all of them, but for tests that show what each is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,152 @@
+//! `fence`: only the controller that holds the cluster's claim acts, and nothing begins beside what is under way.
+//!
+//! An epoch fences, it does not elect. A foreign announcement, and one of ours from before a crash, is an action in
+//! progress until the node it was for shows its lock free.
+
+use super::{Rule, say};
+use crate::guard::facts::History;
+use crate::guard::{Check, Facts};
+use crate::model::{Action, Claim, Evidence, Hold, Known, NodeName, Phase, ReleaseKind, RuleName, Subject, time};
+use crate::observed::{Observation, Work};
+
+pub(super) const RULE: Rule = Rule {
+    name: RuleName::Fence,
+    judges: "every action, finishing too",
+    judges_finishing: true,
+    says_no_to: "acting without the cluster's claim; beginning beside work that is under way, or after the membership \
+                 changed and before claiming anew",
+    judge,
+    checks,
+};
+
+fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    let cluster = || Subject::Cluster(facts.desired.name.clone());
+    let ours = match &facts.seen.claim {
+        Known::Known { value: Some(claim), .. } if claim.holder == facts.history.holder => claim,
+        _ => return Err(no_claim(facts.seen, facts.history)),
+    };
+    if let Some((name, seen)) = action.node().and_then(|n| facts.seen.nodes.get_key_value(n))
+        && let Known::Known { value, at } = &seen.epoch_seen
+        && *value > ours.epoch
+    {
+        return Err(say::on_node(
+            RuleName::Fence,
+            name,
+            vec![Evidence::new(format!("nodes.{name}.epochSeen"), value, *at), claim_evidence(facts.seen)],
+            ReleaseKind::Progress,
+            format!("released by claiming anew: {name} has obeyed a later claim than ours"),
+        ));
+    }
+    if action.phase() == Phase::Finish {
+        return Ok(());
+    }
+    if let Some(changed) = facts.history.membership_changed_at
+        && facts.history.claimed_at.is_none_or(|claimed| claimed < changed)
+    {
+        return Err(say::hold(
+            RuleName::Fence,
+            cluster(),
+            vec![Evidence::new("the membership", "another than at our claim", changed)],
+            ReleaseKind::Progress,
+            "released by claiming anew and looking again",
+        ));
+    }
+    let mut under_way = under_way(facts.seen).peekable();
+    if under_way.peek().is_none() {
+        return Ok(());
+    }
+    Err(say::hold(
+        RuleName::Fence,
+        cluster(),
+        under_way.collect(),
+        ReleaseKind::Observation,
+        "released when the node shows its lock free, or the work has ended",
+    ))
+}
+
+/// Work that runs, and announcements whose node does not show its lock free.
+fn under_way(seen: &Observation) -> impl Iterator<Item = Evidence> {
+    let running = seen.nodes.iter().filter_map(|(name, node)| {
+        node.running_work().map(|work| {
+            let value = format!("{} by {}@{}", work.action, work.epoch, work.holder);
+            Evidence::new(format!("nodes.{name}.work"), value, work.since)
+        })
+    });
+    let announced = seen.in_progress().filter(|(action, _)| !action.node().is_some_and(|n| lock_free(seen, n))).map(
+        |(action, mark)| {
+            let fact = match action.node() {
+                Some(node) => format!("an action announced for {node}, whose lock is not seen free,"),
+                None => "an announced action".to_owned(),
+            };
+            Evidence::new(fact, format!("{action} by {}@{}", mark.epoch, mark.holder), mark.at)
+        },
+    );
+    running.chain(announced)
+}
+
+fn lock_free(seen: &Observation, node: &NodeName) -> bool {
+    let ended = |work: &Option<Work>| work.as_ref().is_none_or(|w| w.ended.is_some());
+    seen.nodes.get(node).is_some_and(|n| n.work.surely(ended))
+}
+
+/// Whether this controller may claim the cluster, and under which epoch.
+///
+/// It may if nobody holds it, if it holds it itself, if the holder's heartbeat has been silent for longer than its
+/// limit, or if a person took it over. The epoch is above every one that the cluster or any node has seen; a node that
+/// cannot be asked needs no part in that, for it checks the claim again before it obeys anybody.
+///
+/// # Errors
+/// The hold, of rule `fence`: somebody else is in charge, or nobody can tell.
+pub fn claimable(seen: &Observation, history: &History) -> Result<u64, Hold> {
+    let current = match &seen.claim {
+        Known::Unknown { .. } => return Err(no_claim(seen, history)),
+        Known::Known { value: None, .. } => 0,
+        Known::Known { value: Some(claim), .. } if may_replace(claim, history) => claim.epoch,
+        Known::Known { value: Some(_), .. } => return Err(no_claim(seen, history)),
+    };
+    let obeyed = seen.nodes.values().filter_map(|node| match &node.epoch_seen {
+        Known::Known { value, .. } => Some(*value),
+        Known::Unknown { .. } => None,
+    });
+    Ok(obeyed.fold(current, u64::max).saturating_add(1))
+}
+
+fn may_replace(claim: &Claim, history: &History) -> bool {
+    claim.holder == history.holder
+        || history.takeover_of_epoch == Some(claim.epoch)
+        || history.foreign_silence.is_some_and(|(silent, limit)| silent > limit)
+}
+
+fn no_claim(seen: &Observation, history: &History) -> Hold {
+    let mut evidence = vec![claim_evidence(seen)];
+    let (kind, what) = match &seen.claim {
+        Known::Unknown { .. } => (ReleaseKind::Observation, "released by a look that can read the claim".to_owned()),
+        Known::Known { value: Some(claim), .. } if !may_replace(claim, history) => {
+            let takeover = format!("or by `rollward takeover {}`", seen.cluster);
+            if let Some((silent, limit)) = history.foreign_silence {
+                let (silent, limit) = (time::words(silent), time::words(limit));
+                evidence.push(Evidence::timeless("its heartbeat", format!("silent for {silent} of {limit}")));
+            }
+            (
+                ReleaseKind::Observation,
+                format!("released when {} gives it up or its heartbeat stays silent, {takeover}", claim.holder),
+            )
+        }
+        Known::Known { .. } => (ReleaseKind::Progress, "released by claiming the cluster".to_owned()),
+    };
+    say::hold(RuleName::Fence, Subject::Cluster(seen.cluster.clone()), evidence, kind, what)
+}
+
+fn claim_evidence(seen: &Observation) -> Evidence {
+    Evidence::of("claim", &seen.claim, |claim| match claim {
+        Some(claim) => claim.to_string(),
+        None => "nobody's".into(),
+    })
+}
+
+fn checks(action: &Action, _: &Facts<'_>, checks: &mut Vec<Check>) {
+    checks.push(Check::ClaimIsOurs);
+    if action.phase() == Phase::Begin {
+        checks.push(Check::NothingElseInProgress);
+    }
+}

@@ -1,0 +1,72 @@
+//! `stop`: the stop cord, pulled by command or by a committed document, for all, by label, for a cluster, for a node.
+
+use super::{Rule, say};
+use crate::guard::Facts;
+use crate::guard::facts::Stop;
+use crate::model::{Action, Evidence, Hold, Mark, MarkKind, ReleaseKind, RuleName, StopScope, Subject};
+
+pub(super) const RULE: Rule = Rule {
+    name: RuleName::Stop,
+    judges: "begins",
+    judges_finishing: false,
+    says_no_to: "anything under a stop cord: global, by label, of the cluster, of the node",
+    judge,
+    checks: super::no_checks,
+};
+
+fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    let in_cluster = || facts.seen.known_marks().filter(|mark| covers(mark, action));
+    let elsewhere = || facts.fleet.stops.iter().filter(|stop| reaches(stop, facts));
+    let blind = facts.seen.marks.is_unknown();
+    if !blind && in_cluster().next().is_none() && elsewhere().next().is_none() {
+        return Ok(());
+    }
+    let name = &facts.desired.name;
+    let mut evidence = Vec::new();
+    let mut commands = Vec::new();
+    let mut kind = ReleaseKind::Observation;
+    if blind {
+        evidence.push(Evidence::of("marks", &facts.seen.marks, |_| String::new()));
+        commands.push("a look that can read the cluster's marks".to_owned());
+    }
+    for stop in elsewhere() {
+        let what = if stop.labels.is_empty() { "the global stop cord" } else { "the stop cord by label" };
+        let value = match &stop.place {
+            Some(place) => format!("pulled: {:?} ({place})", stop.why),
+            None => format!("pulled: {:?}", stop.why),
+        };
+        evidence.push(Evidence { fact: what.into(), value, at: stop.since });
+        let (by, how) = match &stop.place {
+            Some(place) => (ReleaseKind::Manifest, format!("removing the document at {place}")),
+            None => (ReleaseKind::Person, "`rollward go --all`".to_owned()),
+        };
+        kind = if kind == ReleaseKind::Person { kind } else { by };
+        commands.push(how);
+    }
+    for mark in in_cluster() {
+        let MarkKind::Stop { scope, why } = &mark.kind else { continue };
+        let (what, how) = match scope {
+            StopScope::Cluster => ("the cluster's stop cord".to_owned(), format!("`rollward go {name}`")),
+            StopScope::Node(node) => {
+                (format!("the stop cord of {node}"), format!("`rollward go {name} --node {node}`"))
+            }
+        };
+        evidence.push(Evidence::new(what, format!("pulled: {why:?}"), mark.at));
+        kind = ReleaseKind::Person;
+        commands.push(how);
+    }
+    let subject = Subject::Cluster(name.clone());
+    Err(say::hold(RuleName::Stop, subject, evidence, kind, format!("released by {}", commands.join(" and "))))
+}
+
+fn covers(mark: &Mark, action: &Action) -> bool {
+    match &mark.kind {
+        MarkKind::Stop { scope: StopScope::Cluster, .. } => true,
+        MarkKind::Stop { scope: StopScope::Node(node), .. } => action.node() == Some(node) || action.to() == Some(node),
+        _ => false,
+    }
+}
+
+fn reaches(stop: &Stop, facts: &Facts<'_>) -> bool {
+    stop.labels.iter().all(|(key, value)| facts.desired.labels.get(key) == Some(value))
+}
