@@ -1,1 +1,126 @@
-//! Why: see reconcile
+//! What next: the decision, and the plan whose first step it is. Pure.
+//!
+//! [`decide`] is the order in which possible steps are thought of; read it first. It proposes naively and lets the
+//! guard's rules say no, so that no rule has a second home here. [`plan`] asks it again and again on a model of the
+//! future. Where roles must leave nodes, [`search`] finds the fewest handoffs.
+//!
+//! Absent on purpose: I/O, clock, randomness, floats, unordered maps, and any knowledge of drivers.
+
+mod forecast;
+mod hash;
+
+use serde::Serialize;
+
+use crate::guard::PlannedHandoff;
+use crate::model::{Action, GroupName, Hold, NodeName, Spread, Standing, Time};
+use crate::record::RollCounts;
+
+pub use forecast::forecast;
+pub use hash::{plan_hash, scope_hash};
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "decision", content = "detail", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Decision {
+    /// This, now.
+    Act(Action),
+    /// Nothing now; time, the world's own course or another cluster's progress will release at least one hold.
+    Wait {
+        /// Why.
+        holds: Vec<Hold>,
+        /// When to decide again at the latest, where a time is known.
+        until: Option<Time>,
+    },
+    /// Nothing, until a person does something or a manifest changes.
+    Blocked(Vec<Hold>),
+    /// The cluster is in no manifest any more, and nothing of ours is left in it but the claim.
+    Releasing,
+    /// Every node is at its target, and nothing of ours is left but the claim.
+    Converged,
+}
+
+impl Decision {
+    /// In one word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Decision::Act(_) => "act",
+            Decision::Wait { .. } => "wait",
+            Decision::Blocked(_) => "blocked",
+            Decision::Releasing => "releasing",
+            Decision::Converged => "converged",
+        }
+    }
+
+    /// Why not more, where there is a reason.
+    pub fn holds(&self) -> &[Hold] {
+        match self {
+            Decision::Wait { holds, .. } | Decision::Blocked(holds) => holds,
+            _ => &[],
+        }
+    }
+}
+
+/// From here to the end, if nothing goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The first step, or why there is none.
+    pub decision: Decision,
+    /// What an approval of these handoffs binds to.
+    pub hash: String,
+    /// What an approval binds to besides the handoffs.
+    pub scope: String,
+    /// The steps, in order; the first one is the decision's.
+    pub steps: Vec<Step>,
+    /// The handoffs among them, in order.
+    pub sequence: Vec<PlannedHandoff>,
+    /// Their number, the floor and the optimum. `spent` and `forced` are the loop's to fill in.
+    pub handoffs: RollCounts,
+    /// How good the optimum is.
+    pub optimum: Optimum,
+    /// Predicted outage of every role that is handed over, by name.
+    pub roles: Vec<(GroupName, Spread)>,
+    /// What stands between the last step and convergence, and what stands against the first step now.
+    pub holds: Vec<Hold>,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What.
+    pub action: Action,
+    /// When it begins, if all before it take as long as half of all cases do.
+    pub at: Time,
+    /// How long it takes.
+    pub predicted: Spread,
+    /// How long the role that it names is down because of it.
+    pub outage: Option<Spread>,
+    /// What has to be released first: a window that opens, a soak that ends, an approval.
+    pub holds: Vec<Hold>,
+}
+
+/// What is known of the fewest handoffs possible.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Optimum {
+    /// No sequence does with fewer.
+    Proven {
+        /// What makes it more than the floor, if it is.
+        gap: Option<String>,
+    },
+    /// The search gave up: there may be a sequence with fewer, but none with fewer than this.
+    AtLeast(u32),
+}
+
+/// Why a node is not at its target, or that it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeReport {
+    /// The node.
+    pub node: NodeName,
+    /// How it stands to its target; `None` if that cannot be told, or if it has none.
+    pub standing: Option<Standing>,
+    /// What is being done to it or comes next on it, if anything.
+    pub next: Option<Action>,
+    /// Why no more. Never empty for a node that is not at its target and on which nothing comes next.
+    pub holds: Vec<Hold>,
+}
