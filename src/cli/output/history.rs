@@ -1,0 +1,41 @@
+//! `history`: what was done, when, why, and with what outcome.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plan::ActionOut;
+use super::seconds::Seconds;
+use crate::model::Time;
+
+/// The record of one cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recorded {
+    /// The cluster.
+    pub name: String,
+    /// Its lines, oldest first.
+    pub entries: Vec<HistoryEntry>,
+}
+
+/// One line of the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// When.
+    pub at: Time,
+    /// What kind of line: `intended`, `outcome`, `decided`, `approved`, …
+    pub entry: String,
+    /// What, in words.
+    pub text: String,
+    /// The action that it is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub action: Option<ActionOut>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<String>,
+    /// How long it took, or lasted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duration_seconds: Option<Seconds>,
+    /// The commit, or hash, of the manifests in force.
+    pub revision: String,
+}

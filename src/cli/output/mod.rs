@@ -1,0 +1,46 @@
+//! What programs read: a contract, with schemas under `schemas/output/`.
+//!
+//! Always `{clusters: […]}` at the top (except `simulate`), camelCase, an optional field is omitted. What could not be
+//! seen is `null`, and its cluster's `unknown` names it and says why; a `null` that is not named there is a fact (no
+//! owner, no claim, not paused). Times are RFC 3339 in UTC, durations end in `Seconds`, versions are texts.
+//!
+//! What people read is made from the same documents, so the two cannot disagree.
+
+mod commanded;
+mod doctor;
+mod explain;
+mod history;
+mod hold;
+mod observe;
+mod plan;
+mod run;
+mod schemas;
+mod seconds;
+mod simulate;
+mod status;
+mod validate;
+
+pub use commanded::*;
+pub use doctor::*;
+pub use explain::*;
+pub use history::*;
+pub use hold::*;
+pub use observe::*;
+pub use plan::*;
+pub use run::*;
+pub use schemas::*;
+pub use seconds::*;
+pub use simulate::*;
+pub use status::*;
+pub use validate::*;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The document of a command that is about clusters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Clusters<T> {
+    /// One entry a cluster, in the order of their names.
+    pub clusters: Vec<T>,
+}

@@ -1,0 +1,185 @@
+//! `plan`: what would be done, in which order, at what cost, and what stands in the way.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::hold::Hold;
+use super::observe::Unknown;
+use super::seconds::Seconds;
+use crate::model::{self, ActionKind, Time};
+use crate::record::RollCounts;
+
+/// The plan of one cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// The cluster.
+    pub name: String,
+    /// When it was looked at.
+    pub observed_at: Time,
+    /// What comes of it now.
+    pub decision: Decision,
+    /// When the decision is worth asking for again, if the clock decides.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<Time>,
+    /// Binds cluster, targets, policy and the ordered handoffs: what `approve` approves.
+    pub plan_hash: String,
+    /// What is left to do, in order. Of a plan that can go on only to a point, the steps to that point.
+    pub steps: Vec<Step>,
+    /// Handoffs of the roll.
+    pub handoffs: Handoffs,
+    /// Every role and its predicted outage.
+    pub roles: Vec<RoleOutage>,
+    /// What stands in the way of everything that is left.
+    pub holds: Vec<Hold>,
+    /// Facts that could not be seen.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unknown: Vec<Unknown>,
+}
+
+/// What comes of a plan now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Decision {
+    /// The first step can be done.
+    Act,
+    /// Nothing can be done until time passes or the world changes.
+    Wait,
+    /// Nothing can be done until a person does something.
+    Blocked,
+    /// The manifest is gone: what was begun is finished, and every mark of ours removed.
+    Releasing,
+    /// Every node is at its target and nothing of ours is left.
+    Converged,
+}
+
+impl Decision {
+    /// The word that people see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Decision::Act => "act",
+            Decision::Wait => "wait",
+            Decision::Blocked => "blocked",
+            Decision::Releasing => "releasing",
+            Decision::Converged => "converged",
+        }
+    }
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// What is done.
+    #[serde(flatten)]
+    pub what: ActionOut,
+    /// How long it will take.
+    pub predicted_seconds: Spread,
+    /// For how long a role will be down because of it, at the median.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outage_seconds: Option<Seconds>,
+    /// What stands in its way when its turn comes.
+    pub holds: Vec<Hold>,
+}
+
+/// An action and its subject.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ActionOut {
+    /// The action.
+    pub action: ActionKind,
+    /// The node on which the work is done; for a move, the node that is left.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub node: Option<String>,
+    /// The group that it is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<String>,
+    /// Of a move: from where.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+    /// Of a move, or of a stop: to where.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<String>,
+    /// Of a handoff: how.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub style: Option<model::HandoffStyle>,
+    /// The rollup that is staged, installed, or remains.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rollup: Option<String>,
+    /// Of a release: which mark.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mark: Option<String>,
+    /// Of a resume after a failed verification: what failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub quarantine: Option<String>,
+}
+
+/// A prediction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Spread {
+    /// Half of all cases take at most this long.
+    pub median: Seconds,
+    /// 95 of 100 cases take at most this long.
+    pub p95: Seconds,
+}
+
+/// Handoffs of a roll. Each is downtime of one role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Handoffs {
+    /// Still to come.
+    pub planned: u32,
+    /// Roles that had to leave a node so that it can be worked on.
+    pub floor: u32,
+    /// The fewest that any order could do with.
+    pub optimum: u32,
+    /// The rule that makes the optimum higher than the floor, if one does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub because: Option<String>,
+    /// Done so far.
+    pub spent: u32,
+    /// Made necessary by failovers since the roll began.
+    pub forced: u32,
+}
+
+/// A role and its predicted outage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleOutage {
+    /// The role.
+    pub name: String,
+    /// How long it will be down in what is left of the roll.
+    pub predicted_outage_seconds: Spread,
+}
+
+impl From<model::Spread> for Spread {
+    fn from(spread: model::Spread) -> Self {
+        Self { median: spread.median.into(), p95: spread.p95.into() }
+    }
+}
+
+impl From<RollCounts> for Handoffs {
+    fn from(counts: RollCounts) -> Self {
+        let RollCounts { planned, floor, optimum, spent, forced } = counts;
+        Self { planned, floor, optimum, because: None, spent, forced }
+    }
+}
+
+impl From<&model::Action> for ActionOut {
+    fn from(action: &model::Action) -> Self {
+        use model::Action as A;
+        let is_move = matches!(action, A::MoveGroup { .. } | A::Handoff { .. });
+        Self {
+            action: action.kind(),
+            node: action.node().filter(|_| !is_move).map(ToString::to_string),
+            group: action.group().map(ToString::to_string),
+            from: action.node().filter(|_| is_move).map(ToString::to_string),
+            to: action.to().map(ToString::to_string),
+            style: if let A::Handoff { style, .. } = action { Some(*style) } else { None },
+            rollup: action.rollup().map(ToString::to_string),
+            mark: if let A::Release { mark } = action { Some(mark.to_string()) } else { None },
+            quarantine: if let A::Resume { quarantine, .. } = action { quarantine.clone() } else { None },
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! JSON Schemas of the outputs.
+
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+
+use super::{
+    Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Simulated, Status, Validation,
+};
+
+/// One output: the command that prints it, and its schema.
+pub struct Output {
+    /// The command's name, and the schema's.
+    pub name: &'static str,
+    make: fn() -> Schema,
+}
+
+/// Every output.
+pub static OUTPUTS: &[Output] = &[
+    Output { name: "commanded", make: of::<Clusters<Commanded>> },
+    Output { name: "doctor", make: of::<Clusters<Doctored>> },
+    Output { name: "explain", make: of::<Clusters<Explained>> },
+    Output { name: "history", make: of::<Clusters<Recorded>> },
+    Output { name: "observe", make: of::<Clusters<Observed>> },
+    Output { name: "plan", make: of::<Clusters<Planned>> },
+    Output { name: "run", make: of::<Clusters<Ran>> },
+    Output { name: "simulate", make: of::<Simulated> },
+    Output { name: "status", make: of::<Clusters<Status>> },
+    Output { name: "validate", make: of::<Validation> },
+];
+
+impl Output {
+    /// Its schema.
+    pub fn schema(&self) -> Schema {
+        let mut schema = (self.make)();
+        schema.insert("title".into(), format!("rollward {}", self.name).into());
+        schema
+    }
+}
+
+fn of<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+}
+
+/// The schema of the output of that name.
+pub fn schema(name: &str) -> Option<Schema> {
+    OUTPUTS.iter().find(|output| output.name == name).map(Output::schema)
+}

@@ -1,0 +1,3 @@
+//! What people read: the machine documents, laid out.
+
+pub(super) mod style;

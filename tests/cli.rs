@@ -1,0 +1,147 @@
+//! What people and programs see: transcripts of the built binary, and its machine output against the schemas.
+//!
+//! A transcript is a plain file `tests/cli/NAME.txt`. Lines that start with `$ ` are commands, run one after the other
+//! by `sh` in a fresh folder; `> ` continues one. What follows is what it said: stdout as it is, then stderr with `! `
+//! before each line, then `[exit N]` unless it is 0. `UPDATE_EXPECTED=1 cargo test cli` writes down what was said.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use similar::TextDiff;
+
+/// The repository.
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+#[test]
+fn transcripts() {
+    let update = std::env::var_os("UPDATE_EXPECTED").is_some();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(Path::new(ROOT).join("tests/cli")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|ext| ext == "txt"));
+    files.sort();
+    assert!(!files.is_empty());
+    let mut wrong = String::new();
+    for file in files {
+        let expected = std::fs::read_to_string(&file).unwrap();
+        let said = replay(&expected);
+        if said == expected {
+            continue;
+        }
+        if update {
+            std::fs::write(&file, &said).unwrap();
+        }
+        let diff = TextDiff::from_lines(&expected, &said);
+        let name = file.strip_prefix(ROOT).unwrap().display().to_string();
+        write!(wrong, "{}", diff.unified_diff().header(&name, "what was said")).unwrap();
+    }
+    assert!(wrong.is_empty() || update, "UPDATE_EXPECTED=1 writes down what was said:\n{wrong}");
+}
+
+/// Runs the commands of a transcript, and writes it again with what they say now.
+fn replay(transcript: &str) -> String {
+    let folder = Folder::new();
+    let mut said = String::new();
+    let mut lines = transcript.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(first) = line.strip_prefix("$ ") else {
+            // Only comments and empty lines before a command are kept; the rest is what was said the last time.
+            if line.starts_with('#') || line.is_empty() {
+                said.push_str(line);
+                said.push('\n');
+            }
+            continue;
+        };
+        let mut command = first.to_owned();
+        writeln!(said, "{line}").unwrap();
+        while let Some(more) = lines.next_if(|line| line.starts_with("> ")) {
+            command.push('\n');
+            command.push_str(&more[2..]);
+            writeln!(said, "{more}").unwrap();
+        }
+        // What it said the last time ends at the next command, or at the comment or empty line before it.
+        let mut gap = Vec::new();
+        while let Some(old) = lines.next_if(|line| !line.starts_with("$ ")) {
+            if old.is_empty() || old.starts_with('#') {
+                gap.push(old);
+            } else {
+                gap.clear();
+            }
+        }
+        let (code, out, err) = folder.sh(&command);
+        said.push_str(&out);
+        for line in err.lines() {
+            writeln!(said, "{}", format!("! {line}").trim_end()).unwrap();
+        }
+        if code != 0 {
+            writeln!(said, "[exit {code}]").unwrap();
+        }
+        for line in gap.iter().filter(|_| lines.peek().is_some()) {
+            writeln!(said, "{line}").unwrap();
+        }
+    }
+    said
+}
+
+/// A fresh folder in which commands run, with the shipped manifests in it.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    /// Makes one.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(Path::new(ROOT).join("manifests"), folder.path().join("manifests")).unwrap();
+        Self(folder)
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Runs a shell command with `rollward` on its path: exit code, stdout and stderr, without what differs from
+    /// machine to machine.
+    pub fn sh(&self, command: &str) -> (i32, String, String) {
+        let bin = Path::new(env!("CARGO_BIN_EXE_rollward")).parent().unwrap();
+        let old = std::env::var_os("PATH").unwrap();
+        let path = std::env::join_paths([bin.to_owned()].into_iter().chain(std::env::split_paths(&old))).unwrap();
+        let output = Command::new("sh")
+            .args(["-c", command])
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.path())
+            .env("USER", "anna")
+            .env("ROLLWARD_STATE", self.path().join("state"))
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| {
+            let mut text = String::from_utf8(bytes).unwrap();
+            for (path, name) in [(self.path(), "[TMP]"), (Path::new(ROOT), "[REPO]")] {
+                text = text.replace(path.to_str().unwrap(), name);
+            }
+            // Empty lines at its end would be taken for those before the next command.
+            let text = text.trim_end_matches('\n');
+            if text.is_empty() { String::new() } else { format!("{text}\n") }
+        };
+        (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+    }
+}
+
+#[test]
+fn output_schemas_are_those_of_the_types() {
+    let folder = Path::new(ROOT).join("schemas/output");
+    let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
+    for output in rollward::cli::output::OUTPUTS {
+        let file = folder.join(format!("{}.schema.json", output.name));
+        let made = serde_json::to_string_pretty(&output.schema()).unwrap() + "\n";
+        if update {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(&file, &made).unwrap();
+        }
+        let kept = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(kept == made, "{} is not that of the types; UPDATE_SCHEMAS=1 writes it", file.display());
+    }
+    let kept = std::fs::read_dir(&folder).unwrap().count();
+    assert_eq!(kept, rollward::cli::output::OUTPUTS.len(), "a schema of no output is left in {}", folder.display());
+}
