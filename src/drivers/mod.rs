@@ -6,11 +6,13 @@ pub mod simulator;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::guard::{Command, DriverTraits, Permit};
-use crate::model::{Action, Answer, Claim, Known};
+use crate::model::time::Clock;
+use crate::model::{Action, Answer, Claim, Known, Time};
 use crate::observed::{Observation, SideEffect};
 
 /// What a driver promises to bring later.
@@ -42,6 +44,54 @@ pub trait Driver: Send + Sync {
 
     /// Named checks of everything that the driver needs, each with its evidence and what to do.
     fn readiness(&self) -> Later<'_, Vec<Readiness>>;
+
+    /// The world behind the driver, where it is a simulated one.
+    fn world(&self) -> Option<&dyn World> {
+        None
+    }
+}
+
+/// A simulated world: it knows its own future and its own truth.
+pub trait World {
+    /// When something happens next by itself; `None` if nothing does.
+    fn next_event(&self) -> Option<Time>;
+
+    /// Lets happen what is due until then; true if anything did, a hand laid on it from outside included.
+    fn advance_to(&self, to: Time) -> bool;
+
+    /// What it counts against us, in words.
+    fn violations(&self) -> Vec<String>;
+}
+
+/// How fast simulated time goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeScale {
+    /// As fast as things happen; nothing sleeps.
+    Max,
+    /// So many simulated seconds per real one.
+    Factor(u32),
+}
+
+/// A driver that is ready to start once there is a clock.
+pub struct Prepared {
+    /// For a simulated cluster: where its time stands, and how fast it shall go.
+    pub simulated: Option<(Time, TimeScale)>,
+    start: Box<dyn FnOnce(Arc<dyn Clock>) -> Arc<dyn Driver> + Send>,
+}
+
+impl Prepared {
+    /// A driver that starts so.
+    pub fn new(
+        simulated: Option<(Time, TimeScale)>,
+        start: impl FnOnce(Arc<dyn Clock>) -> Arc<dyn Driver> + Send + 'static,
+    ) -> Self {
+        Self { simulated, start: Box::new(start) }
+    }
+
+    /// Starts it on the fleet's one clock.
+    pub fn start(self, clock: Arc<dyn Clock>) -> Arc<dyn Driver> {
+        (self.start)(clock)
+    }
 }
 
 /// What became of a claim.
