@@ -1,0 +1,198 @@
+//! The journal: lines are only ever added.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::entry::{Entry, EntryKind};
+use super::error::ReadError;
+use super::store::Store;
+use super::{approvals, rolls, samples};
+use crate::model::{ClusterName, GroupName, NodeName, Time};
+
+/// A line of the journal as it was read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number: later lines have higher ones.
+    pub id: i64,
+    /// The line. The inputs of an intention are left empty: ask [`Store::inputs`] for them.
+    pub entry: Entry,
+}
+
+/// Which lines of the journal are wanted; by default, all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// About this cluster.
+    pub cluster: Option<ClusterName>,
+    /// Of this kind, by its word, such as `outcome`.
+    pub kind: Option<String>,
+    /// About this node.
+    pub node: Option<NodeName>,
+    /// About this group.
+    pub group: Option<GroupName>,
+    /// Not before this time.
+    pub since: Option<Time>,
+    /// With higher numbers than this, for those who follow along.
+    pub after: Option<i64>,
+}
+
+impl Store {
+    /// The last `limit` lines that pass the filter, oldest first.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn history(&self, filter: &Filter, limit: u32) -> Result<Vec<Recorded>, ReadError> {
+        self.read(|file| {
+            let mut statement = file.prepare_cached(
+                "SELECT id, cluster, at, revision, what FROM entries
+                 WHERE (?1 IS NULL OR cluster = ?1) AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR node = ?3)
+                   AND (?4 IS NULL OR grp = ?4) AND (?5 IS NULL OR at >= ?5) AND (?6 IS NULL OR id > ?6)
+                 ORDER BY id DESC LIMIT ?7",
+            )?;
+            let Filter { cluster, kind, node, group, since, after } = filter;
+            let wanted = params![
+                cluster.as_ref().map(ClusterName::as_str),
+                kind.as_deref(),
+                node.as_ref().map(NodeName::as_str),
+                group.as_ref().map(GroupName::as_str),
+                since.map(time_text),
+                after,
+                limit
+            ];
+            let mut found = statement.query_map(wanted, recorded)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            found.reverse();
+            Ok(found)
+        })
+    }
+
+    /// The cluster's last intention, if neither an answer nor an outcome was written after it: it is in doubt, and
+    /// only a look can tell what came of it.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn open_intent(&self, cluster: &ClusterName) -> Result<Option<Recorded>, ReadError> {
+        self.read(|file| {
+            let mut statement = file.prepare_cached(
+                "SELECT id, cluster, at, revision, what FROM entries
+                 WHERE cluster = ?1 AND kind IN ('intended', 'answered', 'outcome') ORDER BY id DESC LIMIT 1",
+            )?;
+            let last = statement.query_row([cluster.as_str()], recorded).optional()?;
+            Ok(last.filter(|line| matches!(line.entry.what, EntryKind::Intended { .. })))
+        })
+    }
+
+    /// All that an intended action rested on, as JSON.
+    ///
+    /// # Errors
+    /// There is no such line, or it is no intention; see [`ReadError`].
+    pub fn inputs(&self, id: i64) -> Result<String, ReadError> {
+        let packed = self.read(|file| {
+            file.prepare_cached("SELECT inputs FROM entries WHERE id = ?1 AND inputs IS NOT NULL")?
+                .query_row([id], |row| row.get::<_, Vec<u8>>(0))
+                .optional()
+        })?;
+        let path = self.path().to_owned();
+        let packed = packed.ok_or_else(|| ReadError::NoEntry { path: path.clone(), id })?;
+        unpack(&packed).map_err(|e| ReadError::Damaged { path, detail: format!("the inputs of entry {id}: {e}") })
+    }
+}
+
+/// Writes a line, and what follows from it.
+pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> {
+    let Entry { cluster, at, revision, what } = entry;
+    let (body, inputs) = match what {
+        EntryKind::Intended { action, rules, inputs } => {
+            let without = EntryKind::Intended { action: action.clone(), rules: rules.clone(), inputs: "".into() };
+            (to_json(&without)?, Some(pack(inputs)?))
+        }
+        other => (to_json(other)?, None),
+    };
+    file.prepare_cached(
+        "INSERT INTO entries (cluster, at, revision, kind, action, node, grp, took_ms, text, what, inputs)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        cluster.as_str(),
+        time_text(*at),
+        &**revision,
+        what.word(),
+        what.action().map(|a| a.kind().word()),
+        what.node().map(NodeName::as_str),
+        what.group().map(GroupName::as_str),
+        what.took().map(milliseconds),
+        what.to_string(),
+        body,
+        inputs,
+    ])?;
+    let id = file.last_insert_rowid();
+    match what {
+        EntryKind::RollStarted { counts } => rolls::start(file, cluster, *at, counts)?,
+        EntryKind::Converged { counts } => rolls::end(file, cluster, *at, counts)?,
+        EntryKind::Approved { approval } => approvals::set(file, cluster, approval)?,
+        EntryKind::ApprovalVoid { hash, .. } => approvals::remove(file, cluster, hash)?,
+        EntryKind::Outcome { action, failure: None, took } => samples::add(file, cluster, action, *took, *at)?,
+        _ => {}
+    }
+    Ok(id)
+}
+
+fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
+    let entry = Entry {
+        cluster: ClusterName::new(row.get::<_, String>(1)?),
+        at: read_time(row, 2)?,
+        revision: row.get::<_, Arc<str>>(3)?,
+        what: read_json(row, 4)?,
+    };
+    Ok(Recorded { id: row.get(0)?, entry })
+}
+
+// === How values become columns, for the other tables too ===
+
+/// RFC 3339 in UTC, always with milliseconds, so that texts sort as times do.
+pub(super) fn time_text(at: Time) -> String {
+    format!("{at:.3}")
+}
+
+pub(super) fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|e: jiff::Error| unreadable(column, e))
+}
+
+/// Whole milliseconds: what the record keeps of a duration.
+pub(super) fn milliseconds(took: std::time::Duration) -> i64 {
+    i64::try_from(took.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|e| unreadable(column, e))
+}
+
+pub(super) fn unreadable(column: usize, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, why.into())
+}
+
+pub(super) fn pack(text: &str) -> rusqlite::Result<Vec<u8>> {
+    let mut packer = ZlibEncoder::new(Vec::new(), Compression::fast());
+    packer
+        .write_all(text.as_bytes())
+        .and_then(|()| packer.finish())
+        .map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}
+
+pub(super) fn unpack(packed: &[u8]) -> std::io::Result<String> {
+    let mut text = String::new();
+    ZlibDecoder::new(packed).read_to_string(&mut text)?;
+    Ok(text)
+}

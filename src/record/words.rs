@@ -1,0 +1,103 @@
+//! The journal's lines in words and in columns, for people who read it and for those who query it.
+
+use std::fmt;
+
+use super::entry::{EntryKind, RollCounts};
+use crate::model::{Action, Answer, GroupName, NodeName, time::words};
+
+impl EntryKind {
+    /// The line's kind in one word: what its `kind` column says.
+    pub fn word(&self) -> &'static str {
+        match self {
+            EntryKind::RollStarted { .. } => "rollStarted",
+            EntryKind::Claimed { .. } => "claimed",
+            EntryKind::Intended { .. } => "intended",
+            EntryKind::Answered { .. } => "answered",
+            EntryKind::Outcome { .. } => "outcome",
+            EntryKind::Decided { .. } => "decided",
+            EntryKind::Failover { .. } => "failover",
+            EntryKind::Outage { .. } => "outage",
+            EntryKind::Approved { .. } => "approved",
+            EntryKind::ApprovalVoid { .. } => "approvalVoid",
+            EntryKind::Commanded { .. } => "commanded",
+            EntryKind::Alarm { .. } => "alarm",
+            EntryKind::Converged { .. } => "converged",
+        }
+    }
+
+    /// The action it is about.
+    pub fn action(&self) -> Option<&Action> {
+        match self {
+            EntryKind::Intended { action, .. }
+            | EntryKind::Answered { action, .. }
+            | EntryKind::Outcome { action, .. } => Some(action),
+            _ => None,
+        }
+    }
+
+    /// The node it is about; for what moves, the node that is left.
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            EntryKind::Failover { from, .. } => from.as_ref(),
+            other => other.action().and_then(Action::node),
+        }
+    }
+
+    /// The group it is about.
+    pub fn group(&self) -> Option<&GroupName> {
+        match self {
+            EntryKind::Failover { group, .. } | EntryKind::Outage { group, .. } => Some(group),
+            other => other.action().and_then(Action::group),
+        }
+    }
+
+    /// How long it took, where that is what it says.
+    pub fn took(&self) -> Option<std::time::Duration> {
+        match self {
+            EntryKind::Outcome { took, .. } => Some(*took),
+            EntryKind::Outage { lasted, .. } => Some(*lasted),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RollCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RollCounts { planned, floor, optimum, spent, forced } = self;
+        write!(
+            f,
+            "handoffs: {spent} spent, {planned} planned, floor {floor}, optimum {optimum}, {forced} forced by failovers"
+        )
+    }
+}
+
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EntryKind::RollStarted { counts } => write!(f, "roll started; {counts}"),
+            EntryKind::Claimed { claim } => write!(f, "claimed as {claim}"),
+            EntryKind::Intended { action, rules, .. } => write!(f, "{action}: allowed by {} rules", rules.len()),
+            EntryKind::Answered { action, answer: Answer::Accepted } => write!(f, "{action}: accepted"),
+            EntryKind::Answered { action, answer: Answer::Refused { check, saw } } => {
+                write!(f, "{action}: refused by {check}, which saw {saw}")
+            }
+            EntryKind::Answered { action, answer: Answer::Unsure { why } } => write!(f, "{action}: unsure, {why}"),
+            EntryKind::Outcome { action, failure: None, took } => write!(f, "{action}: done in {}", words(*took)),
+            EntryKind::Outcome { action, failure: Some(failure), took } => {
+                write!(f, "{action}: failed after {}: {failure}", words(*took))
+            }
+            EntryKind::Decided { decision, holds } if holds.is_empty() => write!(f, "decided: {decision}"),
+            EntryKind::Decided { decision, holds } => write!(f, "decided: {decision}; {}", holds.join("; ")),
+            EntryKind::Failover { group, from, to } => {
+                let name = |node: &Option<NodeName>| node.as_ref().map_or("nowhere".to_owned(), ToString::to_string);
+                write!(f, "failover of {group:?} from {} to {}", name(from), name(to))
+            }
+            EntryKind::Outage { group, lasted } => write!(f, "{group:?} was down for {}", words(*lasted)),
+            EntryKind::Approved { approval } => write!(f, "{} approved {}", approval.by, approval.hash),
+            EntryKind::ApprovalVoid { hash, why } => write!(f, "approval {hash} is void: {why}"),
+            EntryKind::Commanded { what, by } => write!(f, "{by}: {what}"),
+            EntryKind::Alarm { what } => write!(f, "alarm: {what}"),
+            EntryKind::Converged { counts } => write!(f, "converged; {counts}"),
+        }
+    }
+}
