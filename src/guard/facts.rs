@@ -201,12 +201,12 @@ pub enum Command {
 }
 
 impl Forecast {
-    /// How long an action will take. Without any figure: half a minute, at most five.
+    /// Without any figure: half a minute, at most five.
+    pub const UNKNOWN: Spread = Spread { median: Duration::from_secs(30), p95: Duration::from_secs(300) };
+
+    /// How long an action will take.
     pub fn of(&self, action: &Action) -> Spread {
         let exact = action.group().and_then(|g| self.by_group.get(&(action.kind(), g.clone())));
-        exact
-            .or_else(|| self.by_kind.get(&action.kind()))
-            .copied()
-            .unwrap_or(Spread { median: Duration::from_secs(30), p95: Duration::from_secs(300) })
+        exact.or_else(|| self.by_kind.get(&action.kind())).copied().unwrap_or(Self::UNKNOWN)
     }
 }

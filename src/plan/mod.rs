@@ -6,8 +6,19 @@
 //!
 //! Absent on purpose: I/O, clock, randomness, floats, unordered maps, and any knowledge of drivers.
 
+mod ask;
+mod claim;
+mod decide;
 mod forecast;
+mod handoffs;
 mod hash;
+mod leftovers;
+mod middle;
+mod newly;
+mod outage;
+mod progress;
+mod rest;
+mod search;
 
 use serde::Serialize;
 
@@ -15,6 +26,8 @@ use crate::guard::PlannedHandoff;
 use crate::model::{Action, GroupName, Hold, NodeName, Spread, Standing, Time};
 use crate::record::RollCounts;
 
+pub use claim::needs_claim;
+pub use decide::decide;
 pub use forecast::forecast;
 pub use hash::{plan_hash, scope_hash};
 

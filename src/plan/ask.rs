@@ -1,0 +1,178 @@
+//! Proposals, put to the rules; and the verdict, where none of them may happen.
+
+use std::time::Duration;
+
+use crate::guard::{self, Facts};
+use crate::model::{Action, Evidence, Hold, Known, NodeName, Release, ReleaseKind, RuleName, Standing, Subject, Time};
+use crate::observed::{Node, effect};
+
+use super::Decision;
+
+/// The facts of one decision, and what the rules said to the proposals so far.
+pub(super) struct Ask<'a> {
+    pub facts: &'a Facts<'a>,
+    refused: Vec<Refusal>,
+}
+
+/// A proposal that was refused, or the part of the decision that has nothing to propose, with the reasons.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub node: Option<NodeName>,
+    pub holds: Vec<Hold>,
+}
+
+impl<'a> Ask<'a> {
+    pub fn new(facts: &'a Facts<'a>) -> Self {
+        Self { facts, refused: Vec::new() }
+    }
+
+    /// The action as the decision, if every rule allows it; else the refusal is kept.
+    pub fn may(&mut self, action: Action) -> Option<Decision> {
+        let holds = holds(&action, self.facts);
+        if holds.is_empty() {
+            return Some(Decision::Act(action));
+        }
+        self.refuse(action.node().cloned(), holds);
+        None
+    }
+
+    /// Keeps reasons why nothing can be proposed for a node, or for the cluster.
+    pub fn refuse(&mut self, node: Option<NodeName>, holds: Vec<Hold>) {
+        self.refused.push(Refusal { node, holds });
+    }
+
+    /// Refusals so far.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refused
+    }
+
+    /// Wait if all that stands against at least one proposal goes away without a person; else blocked.
+    pub fn verdict(self) -> Decision {
+        let hopeful = self.refused.iter().filter(|r| r.holds.iter().all(is_hopeful));
+        let until = hopeful.clone().filter_map(|r| released_at(&r.holds)).min();
+        let waits = hopeful.count() > 0;
+        let mut holds: Vec<Hold> = self.refused.into_iter().flat_map(|r| r.holds).collect();
+        tidy(&mut holds);
+        if waits {
+            return Decision::Wait { holds, until };
+        }
+        if holds.iter().all(|hold| !hold.is_lasting()) {
+            holds.push(deadlock(self.facts));
+        }
+        Decision::Blocked(holds)
+    }
+}
+
+/// Every hold of the rules against an action, with what the cluster would do by itself foreseen from observed facts.
+pub(super) fn holds(action: &Action, facts: &Facts<'_>) -> Vec<Hold> {
+    let foreseen = effect::side_effects(action, facts.seen);
+    guard::holds(action, &Facts { foreseen: &foreseen, ..*facts })
+}
+
+/// Each hold once, in the order of the rules.
+pub(super) fn tidy(holds: &mut Vec<Hold>) {
+    holds.sort_by(|a, b| {
+        (a.rule, &a.subject, &a.release.kind, &a.evidence).cmp(&(b.rule, &b.subject, &b.release.kind, &b.evidence))
+    });
+    holds.dedup();
+}
+
+/// It may go away without a person and without a step of ours in this cluster: where only our own steps would help,
+/// those steps have been proposed, and refused.
+fn is_hopeful(hold: &Hold) -> bool {
+    match hold.release.kind {
+        ReleaseKind::Time(_) | ReleaseKind::Observation => true,
+        ReleaseKind::Progress => {
+            matches!(hold.rule, RuleName::StandbyFirst | RuleName::Fleet | RuleName::InProgress | RuleName::Fence)
+        }
+        ReleaseKind::Person | ReleaseKind::Manifest => false,
+    }
+}
+
+/// When the last of the holds with a time is released.
+fn released_at(holds: &[Hold]) -> Option<Time> {
+    holds
+        .iter()
+        .filter_map(|hold| match hold.release.kind {
+            ReleaseKind::Time(at) => Some(at),
+            _ => None,
+        })
+        .max()
+}
+
+/// It will pass in a moment: a look that was late, a lock that is held, a membership that settles.
+pub(super) fn is_passing(hold: &Hold) -> bool {
+    let passing =
+        matches!(hold.rule, RuleName::Fresh | RuleName::InProgress | RuleName::Precondition | RuleName::Fence);
+    passing && !hold.is_lasting()
+}
+
+/// How long a node is kept paused for holds that pass in a moment, before it is given back: a few looks.
+pub(super) fn patience(facts: &Facts<'_>) -> Duration {
+    facts.desired.policy.limits.observation_age.saturating_mul(4)
+}
+
+/// How a node stands to its target.
+///
+/// # Errors
+/// It cannot be told: the hold.
+pub(super) fn standing(node: &NodeName, facts: &Facts<'_>) -> Result<Standing, Hold> {
+    let (Some(spec), Some(seen)) = (facts.desired.nodes.get(node), facts.seen.nodes.get(node)) else {
+        return Err(unknown(node, "installed", "the node was not seen"));
+    };
+    spec.rollup.standing(&seen.installed).map_err(|why| unknown(node, "installed", &why))
+}
+
+/// Whether a node's target asks for work on it: it is stale, or ahead and may be taken back.
+pub(super) fn has_work(node: &NodeName, facts: &Facts<'_>) -> bool {
+    match standing(node, facts) {
+        Ok(Standing::Current) => false,
+        Ok(Standing::Stale | Standing::Ahead) | Err(_) => true,
+    }
+}
+
+pub(super) fn unknown(node: &NodeName, fact: &str, why: &str) -> Hold {
+    Hold {
+        rule: RuleName::Fresh,
+        subject: Subject::Node(node.clone()),
+        evidence: vec![Evidence::timeless(format!("nodes.{node}.{fact}"), format!("unknown: {why}"))],
+        release: Release { kind: ReleaseKind::Observation, what: format!("released when {node} can be asked again") },
+    }
+}
+
+/// A hold that is none of the rules': an action of ours has not been proved yet, or has to come first.
+pub(super) fn in_progress(subject: Subject, evidence: Vec<Evidence>, what: String) -> Hold {
+    Hold { rule: RuleName::InProgress, subject, evidence, release: Release { kind: ReleaseKind::Observation, what } }
+}
+
+fn deadlock(facts: &Facts<'_>) -> Hold {
+    let left: Vec<_> = facts.desired.nodes.keys().filter(|node| has_work(node, facts)).map(NodeName::as_str).collect();
+    Hold {
+        rule: RuleName::Deadlock,
+        subject: Subject::Cluster(facts.desired.name.clone()),
+        evidence: vec![Evidence::timeless("nodes that are not at their target", left.join(", "))],
+        release: Release {
+            kind: ReleaseKind::Person,
+            what: "no sequence of allowed steps reaches the target: give the roles a node that they may move to".into(),
+        },
+    }
+}
+
+/// True if every package that somebody has declared is on the node, with its hash.
+pub(super) fn is_staged(node: &NodeName, seen: &Node, facts: &Facts<'_>) -> bool {
+    let Some(spec) = facts.desired.nodes.get(node) else { return true };
+    spec.rollup.packages.iter().filter_map(|p| facts.desired.packages.get(&p.file).map(|at| (p, at))).all(
+        |(package, at)| seen.staged.surely(|staged| staged.get(&package.file).is_some_and(|sha| *sha == at.sha256)),
+    )
+}
+
+/// The end of the last work on a node, if it is known and has ended.
+pub(super) fn last_work(seen: &Node) -> Option<(&Action, Option<&str>)> {
+    match &seen.work {
+        Known::Known { value: Some(work), .. } => {
+            let end = work.ended.as_ref()?;
+            Some((&work.action, end.failure.as_deref()))
+        }
+        _ => None,
+    }
+}

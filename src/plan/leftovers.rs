@@ -1,0 +1,98 @@
+//! Marks that no longer mean anything are taken away.
+
+use crate::guard::Facts;
+use crate::model::{
+    Action, Evidence, Hold, Mark, MarkKind, NodeName, Release, ReleaseKind, RuleName, Standing, Subject,
+};
+use crate::observed::{GroupKind, GroupState, PauseOf};
+
+use super::Decision;
+use super::ask::{Ask, standing};
+use super::middle::restoring_failed;
+use super::rest::is_releasing;
+
+/// The removal of the first mark that means nothing any more.
+pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
+    let facts = ask.facts;
+    for mark in facts.seen.known_marks() {
+        if means_nothing(mark, facts) {
+            if let Some(decision) = ask.may(Action::Release { mark: mark.clone() }) {
+                return Some(decision);
+            }
+        } else if let MarkKind::Quarantine { node, why } = &mark.kind
+            && let Some(decision) = in_quarantine(ask, node, why, mark)
+        {
+            return Some(decision);
+        }
+    }
+    None
+}
+
+fn means_nothing(mark: &Mark, facts: &Facts<'_>) -> bool {
+    match &mark.kind {
+        // A pause that a person took away is remembered until there is nothing left for which to pause again.
+        MarkKind::Pause { node } => match facts.seen.pause_of(node) {
+            PauseOf::ResumedByPerson(_) => {
+                is_releasing(facts)
+                    || !facts.desired.nodes.contains_key(node)
+                    || standing(node, facts) == Ok(Standing::Current)
+            }
+            _ => !facts.seen.nodes.contains_key(node),
+        },
+        MarkKind::StoppedRole { group, .. } => match facts.seen.groups.get(group) {
+            Some(seen) => seen.state.surely(|state| *state == GroupState::Online),
+            None => true,
+        },
+        MarkKind::Quarantine { node, .. } => {
+            is_releasing(facts) || is_verified(node, facts) || is_last_resort(node, facts)
+        }
+        MarkKind::InProgress { .. } | MarkKind::Stop { .. } => false,
+    }
+}
+
+/// The node is at its target after all, and its services are as they were.
+fn is_verified(node: &NodeName, facts: &Facts<'_>) -> bool {
+    match facts.seen.nodes.get(node) {
+        Some(seen) => {
+            let current = standing(node, facts) == Ok(Standing::Current);
+            let unwanted = !facts.desired.nodes.contains_key(node);
+            (current || unwanted) && seen.services.surely(|services| services.differing.is_empty())
+        }
+        None => true,
+    }
+}
+
+/// No other node is up that could own some role: a doubtful node is better than none.
+fn is_last_resort(node: &NodeName, facts: &Facts<'_>) -> bool {
+    facts.seen.groups.iter().any(|(name, group)| {
+        facts.desired.kind_of(name, group) == GroupKind::Role
+            && group.possible_owners.surely(|owners| {
+                owners.contains(node) && owners.iter().all(|other| other == node || !facts.seen.is_up(other))
+            })
+    })
+}
+
+/// A node in quarantine: its services are tried again; where that failed, it stays until a person has repaired it.
+fn in_quarantine(ask: &mut Ask<'_>, node: &NodeName, why: &str, mark: &Mark) -> Option<Decision> {
+    let seen = ask.facts.seen.nodes.get(node)?;
+    let differing = seen.services.surely(|services| !services.differing.is_empty());
+    let free = !matches!(ask.facts.seen.pause_of(node), PauseOf::Rollward(_));
+    if free
+        && differing
+        && !restoring_failed(seen)
+        && let Some(decision) = ask.may(Action::RestoreServices { node: node.clone() })
+    {
+        return Some(decision);
+    }
+    let hold = Hold {
+        rule: RuleName::Preflight,
+        subject: Subject::Node(node.clone()),
+        evidence: vec![Evidence::new(format!("the quarantine of {node}"), why, mark.at)],
+        release: Release {
+            kind: ReleaseKind::Person,
+            what: format!("released by repairing {node}; the quarantine goes when its services and version are right"),
+        },
+    };
+    ask.refuse(Some(node.clone()), vec![hold]);
+    None
+}

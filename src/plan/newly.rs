@@ -1,0 +1,114 @@
+//! Nodes on which nothing has begun: staged ahead, then paused; none before it is known that its install can follow.
+
+use crate::guard::Facts;
+use crate::model::time::later;
+use crate::model::{Action, Evidence, GroupName, Hold, NodeName, Release, ReleaseKind, RuleName, Subject};
+use crate::observed::{Group, GroupKind, PauseOf, effect};
+
+use super::Decision;
+use super::ask::{Ask, has_work, holds, is_staged, standing};
+use super::middle::{next_begin, stranded};
+
+/// The first begin on a new node that the rules allow.
+pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
+    let facts = ask.facts;
+    let mut nodes: Vec<_> = facts.desired.nodes.keys().filter(|node| is_new(node, facts)).collect();
+    nodes.sort_by_cached_key(|node| (std::cmp::Reverse(frees(node, facts)), (*node).clone()));
+    nodes.into_iter().find_map(|node| begin(ask, node))
+}
+
+/// There is work on it, and it is not under a pause of ours.
+pub(super) fn is_new(node: &NodeName, facts: &Facts<'_>) -> bool {
+    has_work(node, facts) && !matches!(facts.seen.pause_of(node), PauseOf::Rollward(_))
+}
+
+/// How many roles could leave a stale node for this one, once it is current.
+fn frees(node: &NodeName, facts: &Facts<'_>) -> usize {
+    let waits = |group: &Group| {
+        group.possible_owners.surely(|owners| owners.contains(node))
+            && group.owner.surely(|owner| owner.as_ref().is_some_and(|owner| owner != node && has_work(owner, facts)))
+    };
+    let role = |name: &GroupName, group: &Group| facts.desired.kind_of(name, group) == GroupKind::Role;
+    facts.seen.groups.iter().filter(|(name, group)| role(name, group) && waits(group)).count()
+}
+
+/// Begins on one node, or keeps every reason why not.
+pub(super) fn begin(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
+    let facts = ask.facts;
+    if let Err(hold) = standing(node, facts) {
+        let mut against = holds(&Action::Pause { node: node.clone() }, facts);
+        against.push(hold);
+        ask.refuse(Some(node.clone()), against);
+        return None;
+    }
+    let mut against = first_refusal(node, facts);
+    against.extend(waited_for(node, facts));
+    if !against.is_empty() {
+        ask.refuse(Some(node.clone()), against);
+        return stage_ahead(ask, node);
+    }
+    let ready = facts.seen.nodes.get(node).is_none_or(|seen| is_staged(node, seen, facts));
+    if !ready && let Some(decision) = ask.may(stage(node, facts)?) {
+        return Some(decision);
+    }
+    ask.may(Action::Pause { node: node.clone() })
+}
+
+fn stage(node: &NodeName, facts: &Facts<'_>) -> Option<Action> {
+    let rollup = facts.desired.nodes.get(node)?.rollup.name.clone();
+    Some(Action::Stage { node: node.clone(), rollup })
+}
+
+/// Where copies disturb nothing, an active node gets its packages while it still serves.
+fn stage_ahead(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
+    let facts = ask.facts;
+    let seen = facts.seen.nodes.get(node)?;
+    let anywhere = facts.desired.policy.staging == crate::desired::Staging::AnyNode && !facts.traits.staging_disturbs;
+    let active = facts.seen.owned_by(node).any(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Role);
+    if !anywhere || !active || is_staged(node, seen, facts) {
+        return None;
+    }
+    ask.may(stage(node, facts)?)
+}
+
+/// Walks a node's way on a model, from the pause to the install, and returns what first stands against it.
+///
+/// Every step takes its 95th percentile, so that what must end inside a window is judged with care.
+pub(super) fn first_refusal(node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
+    let mut action = Action::Pause { node: node.clone() };
+    let against = holds(&action, facts);
+    if !against.is_empty() {
+        return against;
+    }
+    let mut model = facts.seen.clone();
+    let mut now = facts.now;
+    // Each group moves off once, and each other step happens once.
+    for _ in 0..facts.seen.groups.len() + 4 {
+        now = later(now, facts.forecast.of(&action).p95);
+        effect::apply(&action, &mut model, facts.desired, now);
+        effect::look_again(&mut model, now);
+        let ahead = Facts { seen: &model, now, ..*facts };
+        let Some(next) = next_begin(node, &ahead) else { return Vec::new() };
+        let against = holds(&next, &ahead);
+        if !against.is_empty() || matches!(next, Action::Install { .. } | Action::Uninstall { .. }) {
+            return against;
+        }
+        action = next;
+    }
+    Vec::new()
+}
+
+/// A pause would have to go again at once for a role that has nowhere to run and could come to this node.
+fn waited_for(node: &NodeName, facts: &Facts<'_>) -> Option<Hold> {
+    let (name, group) = stranded(facts).find(|(_, group)| group.possible_owners.surely(|o| o.contains(node)))?;
+    let state = Evidence::of(format!("groups.{name}.state"), &group.state, |state| format!("{state:?}"));
+    facts.rules.has(RuleName::Preflight).then(|| Hold {
+        rule: RuleName::Preflight,
+        subject: Subject::Node(node.clone()),
+        evidence: vec![state],
+        release: Release {
+            kind: ReleaseKind::Observation,
+            what: format!("released when {name} is online: until then {node} must be free to take it"),
+        },
+    })
+}

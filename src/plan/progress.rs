@@ -1,0 +1,89 @@
+//! What is under way: work that runs, and announcements whose end nobody has seen.
+
+use crate::guard::Facts;
+use crate::model::{Action, Evidence, Hold, Known, Mark, NodeName, Subject};
+use crate::observed::effect::{self, Proof};
+use crate::observed::{GroupState, Observation};
+
+use super::Decision;
+use super::ask::{Ask, in_progress};
+
+/// Takes away announcements that have come to their end, and notes what is still under way.
+pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
+    let facts = ask.facts;
+    for (action, mark) in facts.seen.in_progress() {
+        let may = match under_way(action, mark, facts) {
+            None => ask.may(Action::Release { mark: mark.clone() }),
+            Some(hold) => {
+                ask.refuse(action.node().cloned(), vec![hold]);
+                None
+            }
+        };
+        if may.is_some() {
+            return may;
+        }
+    }
+    for (name, node) in &facts.seen.nodes {
+        if let Some(work) = node.running_work() {
+            let evidence = Evidence::new(format!("nodes.{name}.work"), &work.action, work.since);
+            let what = format!("released when {} has ended on {name}", work.action.kind());
+            ask.refuse(Some(name.clone()), vec![in_progress(Subject::Node(name.clone()), vec![evidence], what)]);
+        }
+    }
+    None
+}
+
+/// Whether anything is under way.
+pub(super) fn is_busy(facts: &Facts<'_>) -> bool {
+    facts.seen.nodes.values().any(|node| node.running_work().is_some()) || facts.seen.in_progress().next().is_some()
+}
+
+/// Whether something is under way on the node.
+pub(super) fn is_busy_on(node: &NodeName, facts: &Facts<'_>) -> bool {
+    facts.seen.nodes.get(node).is_some_and(|n| n.running_work().is_some())
+        || facts.seen.in_progress().any(|(action, _)| action.node() == Some(node) || action.to() == Some(node))
+}
+
+/// Why an announced action may still be going on; nothing if its lock is free and it has come to an end, good or bad.
+fn under_way(action: &Action, mark: &Mark, facts: &Facts<'_>) -> Option<Hold> {
+    let seen = facts.seen;
+    let mut evidence = Vec::new();
+    for node in action.node().into_iter().chain(action.to()) {
+        if !lock_is_free(node, seen) {
+            evidence.push(Evidence::new(format!("the lock of {node}"), "not seen free", seen.at));
+        }
+        if let Some(rival) = rival(node, seen)
+            && action.rollup().is_some()
+        {
+            evidence.push(Evidence::new(format!("nodes.{node}.rival"), rival, seen.at));
+        }
+    }
+    if let Some(group) = action.group()
+        && effect::proof(action, seen, facts.desired) != Proof::Done
+        && seen.groups.get(group).is_none_or(|g| g.state.possibly(|state| *state == GroupState::Pending))
+    {
+        evidence.push(Evidence::new(format!("groups.{group}.state"), "on its way, or unknown", seen.at));
+    }
+    if evidence.is_empty() {
+        return None;
+    }
+    evidence.insert(0, Evidence::new("announced", mark, mark.at));
+    let subject = match (action.node(), action.group()) {
+        (Some(node), _) => Subject::Node(node.clone()),
+        (None, Some(group)) => Subject::Group(group.clone()),
+        (None, None) => Subject::Cluster(facts.desired.name.clone()),
+    };
+    Some(in_progress(subject, evidence, format!("released when a look shows that {} has ended", action.kind())))
+}
+
+fn lock_is_free(node: &NodeName, seen: &Observation) -> bool {
+    let ended = |work: &Option<crate::observed::Work>| work.as_ref().is_none_or(|w| w.ended.is_some());
+    seen.nodes.get(node).is_some_and(|n| n.work.surely(ended))
+}
+
+fn rival<'a>(node: &NodeName, seen: &'a Observation) -> Option<&'a str> {
+    match seen.nodes.get(node).map(|n| &n.rival) {
+        Some(Known::Known { value: Some(rival), .. }) => Some(rival),
+        _ => None,
+    }
+}
