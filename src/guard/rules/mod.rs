@@ -6,16 +6,30 @@ use crate::model::{Action, Hold, MarkKind, NodeName, RuleName};
 use crate::observed::Membership;
 
 mod active_node;
+mod approval;
+mod budget;
 mod declared;
 mod empty_node;
 mod fence;
+mod fleet;
+mod fresh;
 mod manifest;
 mod max_unavailable;
 mod mode;
+mod package;
+mod people;
 mod precondition;
+mod preflight;
+mod quorum;
+mod ready_target;
 mod record;
+mod ripple;
 mod rival;
+mod soak;
+mod standby_first;
 mod stop;
+mod version;
+mod window;
 
 mod prospect;
 mod say;
@@ -42,8 +56,22 @@ pub struct Rule {
 pub static RULES: &[Rule] = &[
     active_node::RULE,
     empty_node::RULE,
+    ripple::RULE,
+    standby_first::RULE,
+    quorum::RULE,
     max_unavailable::RULE,
+    preflight::RULE,
+    ready_target::RULE,
+    version::RULE,
+    package::RULE,
+    window::RULE,
+    approval::RULE,
+    fresh::RULE,
     fence::RULE,
+    people::RULE,
+    budget::RULE,
+    soak::RULE,
+    fleet::RULE,
     stop::RULE,
     rival::RULE,
     mode::RULE,

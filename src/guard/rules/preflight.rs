@@ -1,0 +1,120 @@
+//! `preflight`: nothing is paid before knowing. A node is not paused, nor vacated, when its install would be refused.
+//!
+//! What other rules say of the install they say themselves, ahead of it, with their own names: baseline, interim
+//! updates and downgrades (`version`), the package (`package`), standby order (`standby-first`), votes (`quorum`), slots
+//! (`max-unavailable`), tries (`budget`), other installers (`rival`), soak (`soak`). They look ahead only while this rule
+//! is in force. Here is what only an install that is still to come needs.
+
+use super::prospect::prospect;
+use super::{Rule, say};
+use crate::guard::Facts;
+use crate::model::{Action, Evidence, GroupName, Hold, MarkKind, ReleaseKind, RuleName};
+use crate::observed::{Group, GroupKind, GroupState};
+
+pub(super) const RULE: Rule = Rule {
+    name: RuleName::Preflight,
+    judges: "Pause, Handoff",
+    judges_finishing: false,
+    says_no_to: "costs paid before knowing: the node to be worked on lacks disk, waits for a reboot, differs from its \
+                 service baseline; a backup runs, or a role is not online; or what the install's own rules say of it",
+    judge,
+    checks: super::no_checks,
+};
+
+fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    let Some(coming) = prospect(action, facts).filter(|p| !p.now) else { return Ok(()) };
+    let node = coming.node;
+    let Some(seen) = facts.seen.nodes.get(node) else {
+        let what = format!("released when {node} is seen");
+        return Err(say::on_node(RuleName::Preflight, node, vec![say::not_seen(node)], ReleaseKind::Observation, what));
+    };
+    let mut found = Found::default();
+    if !seen.disk.surely(|d| d.free_mib >= d.needed_mib) {
+        let say = |d: &crate::observed::Disk| format!("{} MiB free, {} MiB needed", d.free_mib, d.needed_mib);
+        let evidence = Evidence::of(format!("nodes.{node}.disk"), &seen.disk, say);
+        found.add(evidence, person_if(!seen.disk.is_unknown()), "room for the installer");
+    }
+    if !seen.pending_reboot.surely(|pending| !pending) {
+        let evidence = Evidence::of(format!("nodes.{node}.pendingReboot"), &seen.pending_reboot, bool::to_string);
+        found.add(
+            evidence,
+            person_if(!seen.pending_reboot.is_unknown()),
+            "a reboot by somebody, for none may be pending",
+        );
+    }
+    if !seen.services.surely(|s| s.differing.is_empty()) {
+        let evidence = Evidence::of(format!("nodes.{node}.services"), &seen.services, |s| {
+            say::list(s.differing.iter().map(|(service, how)| format!("{service} {how}")))
+        });
+        found.add(evidence, ReleaseKind::Progress, "services as in the baseline: RestoreServices");
+    }
+    for (name, group) in roles(facts) {
+        let concerned = match action.group() {
+            Some(moved) => moved == name,
+            None => group.copies.contains_key(node),
+        };
+        if concerned && !group.backup.surely(|running| !running) {
+            let evidence = Evidence::of(format!("groups.{name}.backup"), &group.backup, |running| {
+                if *running { "running".into() } else { "not running".into() }
+            });
+            found.add(evidence, ReleaseKind::Observation, "the end of the backup");
+        }
+        if !group.state.surely(|s| *s == GroupState::Online) && !is_our_duty(name, facts) {
+            found.add(say::state(name, group), ReleaseKind::Observation, "every role online");
+        }
+    }
+    found.into_hold().map_or(Ok(()), |(evidence, kind, what)| {
+        Err(say::on_node(RuleName::Preflight, node, evidence, kind, format!("released by {what}")))
+    })
+}
+
+fn person_if(known: bool) -> ReleaseKind {
+    if known { ReleaseKind::Person } else { ReleaseKind::Observation }
+}
+
+fn roles<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a GroupName, &'a Group)> {
+    let (seen, desired) = (facts.seen, facts.desired);
+    seen.groups.iter().filter(|(name, group)| desired.kind_of(name, group) == GroupKind::Role)
+}
+
+fn is_our_duty(name: &GroupName, facts: &Facts<'_>) -> bool {
+    facts.seen.known_marks().any(|m| matches!(&m.kind, MarkKind::StoppedRole { group, .. } if group == name))
+}
+
+/// What was found amiss, and what would cure it.
+#[derive(Default)]
+pub(super) struct Found {
+    evidence: Vec<Evidence>,
+    kind: Option<ReleaseKind>,
+    cures: Vec<String>,
+}
+
+impl Found {
+    /// One more thing. Of several releases, the one that takes longest to come tells what kind the hold is.
+    pub(super) fn add(&mut self, evidence: Evidence, kind: ReleaseKind, cure: impl Into<String>) {
+        fn rank(kind: &ReleaseKind) -> u8 {
+            match kind {
+                ReleaseKind::Person => 4,
+                ReleaseKind::Manifest => 3,
+                ReleaseKind::Observation => 2,
+                ReleaseKind::Time(_) => 1,
+                ReleaseKind::Progress => 0,
+            }
+        }
+        self.evidence.push(evidence);
+        let cure = cure.into();
+        if !self.cures.contains(&cure) {
+            self.cures.push(cure);
+        }
+        self.kind = Some(match self.kind.take() {
+            Some(before) if (rank(&before), &before) >= (rank(&kind), &kind) => before,
+            _ => kind,
+        });
+    }
+
+    /// Everything, if there is anything.
+    pub(super) fn into_hold(self) -> Option<(Vec<Evidence>, ReleaseKind, String)> {
+        let cures = self.cures.join("; ");
+        self.kind.map(|kind| (self.evidence, kind, cures))
+    }
+}

@@ -1,0 +1,173 @@
+//! `window`: something begins only inside a window, and only if it, what must follow and its undo end inside too.
+//!
+//! Durations count at their 95th percentile. Work on a node counts up to the resume of that node, so that nothing
+//! begins that cannot be ended. A handoff counts with its way back, and with the whole update of the node it vacates.
+
+use std::time::Duration;
+
+use super::prospect::has_work_left;
+use super::{Rule, say};
+use crate::desired::window::{next_opening, opening_at};
+use crate::desired::{Opening, Window, WorkWhen};
+use crate::guard::Facts;
+use crate::model::time::{later, words};
+use crate::model::{
+    Action, ActionKind, ClusterServiceRule, Evidence, HandoffStyle, Hold, NodeName, Phase, RebootRule, ReleaseKind,
+    RuleName, Standing, Subject, Time,
+};
+use crate::observed::effect;
+
+pub(super) const RULE: Rule = Rule {
+    name: RuleName::Window,
+    judges: "begins",
+    judges_finishing: false,
+    says_no_to: "beginning outside a window, or what would not end inside: the step, its undo, and for a Handoff the \
+                 update of the node it vacates, each at the 95th percentile; work and handoffs have their own windows",
+    judge,
+    checks: super::no_checks,
+};
+
+/// So many openings are looked at to find one that is long enough.
+const OPENINGS_TRIED: usize = 14;
+
+fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    let policy = &facts.desired.policy;
+    let (from, to) = match action {
+        _ if action.phase() == Phase::Finish => return Ok(()),
+        Action::Handoff { from, to, .. } => (from, to),
+        Action::StopRole { node, to, .. } => (node, to),
+        _ if policy.work == WorkWhen::Anytime => return Ok(()),
+        _ => return fits("work", &policy.windows, facts.now, remaining(action, facts), action, facts),
+    };
+    let handoff = handoff_takes(action, from, to, facts);
+    let windows = policy.handoff_windows.as_ref().unwrap_or(&policy.windows);
+    if policy.handoff.when.needs_window() {
+        fits("handoffs", windows, facts.now, handoff.with_undo, action, facts)?;
+    }
+    if policy.work == WorkWhen::Anytime || !has_work_left(from, facts) {
+        return Ok(());
+    }
+    // The node that is vacated must be updated in a window for work: in the one that is open then, or, where handoffs
+    // have windows of their own, in the next one.
+    let begin = later(facts.now, handoff.alone);
+    let way = way_of(from, 0, groups_on(from, facts).saturating_sub(1), facts);
+    let own_windows = policy.handoff.when.needs_window() && policy.handoff_windows.is_some();
+    if own_windows && opening_at(&policy.windows, begin).is_none() {
+        return Ok(());
+    }
+    fits("work", &policy.windows, begin, way, action, facts)
+}
+
+/// Whether something that begins at `start` and takes so long ends inside an opening.
+fn fits(
+    of: &str,
+    windows: &[Window],
+    start: Time,
+    takes: Duration,
+    action: &Action,
+    facts: &Facts<'_>,
+) -> Result<(), Hold> {
+    let open = opening_at(windows, start);
+    if open.is_some_and(|o| o.fits(start, takes)) {
+        return Ok(());
+    }
+    let subject = match (action.node(), action.group()) {
+        (_, Some(group)) => Subject::Group(group.clone()),
+        (Some(node), None) => Subject::Node(node.clone()),
+        (None, None) => Subject::Cluster(facts.desired.name.clone()),
+    };
+    let needed = format!("it may take {}", words(takes));
+    let evidence = match open {
+        Some(Opening { to, .. }) => {
+            Evidence::timeless(format!("the window for {of}"), format!("open until {to}, and {needed}"))
+        }
+        None => Evidence::timeless(format!("the window for {of}"), format!("closed, and {needed}")),
+    };
+    let mut after = start;
+    for _ in 0..OPENINGS_TRIED {
+        let Some(next) = next_opening(windows, after) else { break };
+        if next.fits(next.from, takes) && next.from > facts.now {
+            let what = format!("released at {}, when the next window long enough opens", next.from);
+            return Err(say::hold(RuleName::Window, subject, vec![evidence], ReleaseKind::Time(next.from), what));
+        }
+        after = next.from;
+    }
+    let place = &facts.desired.policy.place;
+    let what = format!("released by a window of at least {} in the policy at {place}: none is as long", words(takes));
+    Err(say::hold(RuleName::Window, subject, vec![evidence], ReleaseKind::Manifest, what))
+}
+
+/// How long a handoff takes by itself, and with its way back.
+struct HandoffTakes {
+    alone: Duration,
+    with_undo: Duration,
+}
+
+fn handoff_takes(action: &Action, from: &NodeName, to: &NodeName, facts: &Facts<'_>) -> HandoffTakes {
+    let p95 = |action: &Action| facts.forecast.of(action).p95;
+    let mut alone = p95(action);
+    let offline = |action: &Action| matches!(action, Action::Handoff { style: HandoffStyle::Offline, .. });
+    if let Some(group) = action.group() {
+        let start = Action::StartRole { group: group.clone(), node: to.clone() };
+        match action {
+            Action::StopRole { .. } => {
+                let (group, from, to) = (group.clone(), from.clone(), to.clone());
+                alone += p95(&Action::Handoff { group, from, to, style: HandoffStyle::Offline }) + p95(&start);
+            }
+            _ if offline(action) => alone += p95(&start),
+            _ => {}
+        }
+    }
+    let undo = effect::undo(action).map_or(Duration::ZERO, |undo| p95(&undo));
+    HandoffTakes { alone, with_undo: alone.saturating_add(undo) }
+}
+
+fn groups_on(node: &NodeName, facts: &Facts<'_>) -> u32 {
+    u32::try_from(facts.seen.maybe_owned_by(node).count()).unwrap_or(u32::MAX)
+}
+
+/// The way of a node, in its order: what an action on it is followed by until the node is back.
+const WAY: [ActionKind; 9] = [
+    ActionKind::Pause,
+    ActionKind::MoveGroup,
+    ActionKind::StopCluster,
+    ActionKind::Install,
+    ActionKind::Reboot,
+    ActionKind::StartCluster,
+    ActionKind::RestoreServices,
+    ActionKind::ResumeReplication,
+    ActionKind::Resume,
+];
+
+/// How long the action takes with everything that must follow it on its node.
+fn remaining(action: &Action, facts: &Facts<'_>) -> Duration {
+    let Some(node) = action.node() else { return facts.forecast.of(action).p95 };
+    let kind = match action.kind() {
+        ActionKind::Uninstall => ActionKind::Install,
+        kind => kind,
+    };
+    match WAY.iter().position(|step| *step == kind) {
+        Some(first) => way_of(node, first, groups_on(node, facts), facts),
+        None => facts.forecast.of(action).p95,
+    }
+}
+
+/// How long the node's way takes from one of its steps on, with so many groups to move off it.
+fn way_of(node: &NodeName, first: usize, groups: u32, facts: &Facts<'_>) -> Duration {
+    let Some(spec) = facts.desired.nodes.get(node) else { return Duration::ZERO };
+    let rollup = &spec.rollup;
+    let ahead = super::prospect::standing(node, rollup, facts) == Some(Standing::Ahead);
+    let p95 = |kind| facts.forecast.by_kind.get(&kind).map(|spread| spread.p95);
+    let figure = |kind| p95(kind).unwrap_or(crate::guard::Forecast::UNKNOWN.p95);
+    let times = |kind| match kind {
+        ActionKind::MoveGroup => figure(kind).saturating_mul(groups),
+        ActionKind::Install if ahead => figure(ActionKind::Uninstall),
+        ActionKind::StopCluster if rollup.cluster_service != ClusterServiceRule::Stop => Duration::ZERO,
+        ActionKind::StartCluster if rollup.cluster_service == ClusterServiceRule::Keep => Duration::ZERO,
+        ActionKind::Reboot if rollup.reboot == RebootRule::Never => Duration::ZERO,
+        // Most installs need none of these; where one is known to, it counts.
+        ActionKind::RestoreServices | ActionKind::ResumeReplication => p95(kind).unwrap_or(Duration::ZERO),
+        _ => figure(kind),
+    };
+    WAY.iter().skip(first).fold(Duration::ZERO, |sum, kind| sum.saturating_add(times(*kind)))
+}
