@@ -51,7 +51,7 @@ pub struct ExplainedNode {
     pub standing: Option<Standing>,
     /// What is installed, package by package; `null` if it is not installed.
     pub versions: BTreeMap<String, Option<String>>,
-    /// What is being done on it, or will be next.
+    /// What is being done on it, or comes next on it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub action: Option<String>,
     /// What it waits for. Empty if it is at its target, or work on it is in progress or next.

@@ -11,6 +11,7 @@ mod doctor;
 mod explain;
 mod history;
 mod hold;
+mod look;
 mod observe;
 mod plan;
 mod run;

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hold::Hold;
-use super::observe::Unknown;
+use super::observe::{Observed, Unknown};
 use super::seconds::Seconds;
-use crate::model::{self, ActionKind, Time};
+use crate::model::{self, ActionKind, ClusterName, Time};
+use crate::plan;
 use crate::record::RollCounts;
 
 /// The plan of one cluster.
@@ -73,6 +74,8 @@ pub struct Step {
     /// What is done.
     #[serde(flatten)]
     pub what: ActionOut,
+    /// When it begins, if all goes as half of all cases do.
+    pub at: Time,
     /// How long it will take.
     pub predicted_seconds: Spread,
     /// For how long a role will be down because of it, at the median.
@@ -132,9 +135,12 @@ pub struct Handoffs {
     pub planned: u32,
     /// Roles that had to leave a node so that it can be worked on.
     pub floor: u32,
-    /// The fewest that any order could do with.
+    /// The fewest that any order could do with; if it is not proved, no order does with fewer than this.
     pub optimum: u32,
-    /// The rule that makes the optimum higher than the floor, if one does.
+    /// Whether the search that found the optimum went through to its end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub optimum_proved: Option<bool>,
+    /// What makes the optimum higher than the floor, if it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub because: Option<String>,
     /// Done so far.
@@ -153,6 +159,64 @@ pub struct RoleOutage {
     pub predicted_outage_seconds: Spread,
 }
 
+impl Planned {
+    /// The document of a plan.
+    pub fn new(name: &ClusterName, observed: &Observed, plan: &plan::Plan) -> Self {
+        let until = if let plan::Decision::Wait { until, .. } = &plan.decision { *until } else { None };
+        let mut handoffs = Handoffs::from(plan.handoffs);
+        match &plan.optimum {
+            plan::Optimum::Proven { gap } => {
+                handoffs.optimum_proved = Some(true);
+                handoffs.because.clone_from(gap);
+            }
+            plan::Optimum::AtLeast(fewest) => {
+                handoffs.optimum_proved = Some(false);
+                handoffs.optimum = *fewest;
+            }
+        }
+        Self {
+            name: name.to_string(),
+            observed_at: observed.observed_at,
+            decision: (&plan.decision).into(),
+            until,
+            plan_hash: plan.hash.clone(),
+            steps: plan.steps.iter().map(Step::from).collect(),
+            handoffs,
+            roles: plan
+                .roles
+                .iter()
+                .map(|(name, outage)| RoleOutage { name: name.to_string(), predicted_outage_seconds: (*outage).into() })
+                .collect(),
+            holds: plan.holds.iter().map(Hold::from).collect(),
+            unknown: observed.unknown.clone(),
+        }
+    }
+}
+
+impl From<&plan::Decision> for Decision {
+    fn from(decision: &plan::Decision) -> Self {
+        match decision {
+            plan::Decision::Act(_) => Decision::Act,
+            plan::Decision::Wait { .. } => Decision::Wait,
+            plan::Decision::Blocked(_) => Decision::Blocked,
+            plan::Decision::Releasing => Decision::Releasing,
+            plan::Decision::Converged => Decision::Converged,
+        }
+    }
+}
+
+impl From<&plan::Step> for Step {
+    fn from(step: &plan::Step) -> Self {
+        Self {
+            what: (&step.action).into(),
+            at: step.at,
+            predicted_seconds: step.predicted.into(),
+            outage_seconds: step.outage.map(|outage| outage.median.into()),
+            holds: step.holds.iter().map(Hold::from).collect(),
+        }
+    }
+}
+
 impl From<model::Spread> for Spread {
     fn from(spread: model::Spread) -> Self {
         Self { median: spread.median.into(), p95: spread.p95.into() }
@@ -162,7 +226,7 @@ impl From<model::Spread> for Spread {
 impl From<RollCounts> for Handoffs {
     fn from(counts: RollCounts) -> Self {
         let RollCounts { planned, floor, optimum, spent, forced } = counts;
-        Self { planned, floor, optimum, because: None, spent, forced }
+        Self { planned, floor, optimum, optimum_proved: None, because: None, spent, forced }
     }
 }
 

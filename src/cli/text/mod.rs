@@ -1,3 +1,13 @@
 //! What people read: the machine documents, laid out.
 
+pub(super) mod explain;
+pub(super) mod history;
+mod holds;
+mod layout;
+pub(super) mod observe;
+pub(super) mod plan;
+pub(super) mod run;
+pub(super) mod status;
 pub(super) mod style;
+
+pub(super) use layout::{Column, ago, clock, seconds, stamp, table};

@@ -1,0 +1,30 @@
+//! `history`, laid out: a line an entry.
+
+use super::layout::{Column, seconds, stamp, table};
+use super::style::HEAD;
+use crate::cli::output::{Clusters, HistoryEntry, Recorded};
+
+/// All records.
+pub fn text(document: &Clusters<Recorded>) -> String {
+    let mut text = String::new();
+    for (i, recorded) in document.clusters.iter().enumerate() {
+        if i > 0 {
+            text.push('\n');
+        }
+        text.push_str(&format!("{HEAD}{}{HEAD:#}\n", recorded.name));
+        text.push_str(&table(&["", "", "", "", ""], recorded.entries.iter().map(row).collect()));
+    }
+    text
+}
+
+fn row(entry: &HistoryEntry) -> Vec<Column> {
+    let failed = entry.failure.is_some() || entry.entry == "alarm";
+    let word = Column::new(&entry.entry);
+    vec![
+        Column::new(stamp(entry.at)),
+        if failed { word.fg(comfy_table::Color::Red) } else { word },
+        Column::new(&entry.text),
+        Column::new(entry.duration_seconds.map(seconds).unwrap_or_default()),
+        Column::new(&entry.revision).add_attribute(comfy_table::Attribute::Dim),
+    ]
+}

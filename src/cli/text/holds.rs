@@ -1,0 +1,34 @@
+//! Holds, laid out: the same in `plan`, `explain`, `status` and at the end of `run`.
+
+use std::fmt::Write as _;
+
+use super::layout::{ago, stamp};
+use super::style::{FAINT, WARN};
+use crate::cli::output::{Hold, ReleaseKind};
+use crate::model::Time;
+
+/// Holds, each with its evidence, the evidence's age at `now`, and what releases it. `indent` is in spaces. A hold that
+/// was said before is said in one line.
+pub fn holds(text: &mut String, holds: &[Hold], indent: usize, now: Time, said: &mut Vec<Hold>) {
+    for hold in holds {
+        let pad = " ".repeat(indent);
+        let Hold { rule, subject, evidence, release } = hold;
+        let again = said.contains(hold);
+        let seen = if again { format!(" {FAINT}(as above){FAINT:#}") } else { String::new() };
+        let _ = writeln!(text, "{pad}{WARN}{rule}{WARN:#} holds {}{seen}", subject.name);
+        if again {
+            continue;
+        }
+        for evidence in evidence {
+            let age = evidence.at.map(|at| format!(" {FAINT}({}){FAINT:#}", ago(at, now))).unwrap_or_default();
+            let _ = writeln!(text, "{pad}  {}: {}{age}", evidence.fact, evidence.value);
+        }
+        let until = release.at.map(|at| format!(" {FAINT}({}){FAINT:#}", stamp(at))).unwrap_or_default();
+        let who = match release.kind {
+            ReleaseKind::Person | ReleaseKind::Manifest => WARN,
+            ReleaseKind::Time | ReleaseKind::Observation | ReleaseKind::Progress => FAINT,
+        };
+        let _ = writeln!(text, "{pad}  {who}->{who:#} {}{until}", release.what);
+        said.push(hold.clone());
+    }
+}

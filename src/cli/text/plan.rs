@@ -1,0 +1,142 @@
+//! `plan`, laid out: numbered steps with what they cost and what stands in their way, then what it all comes to.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::holds::holds;
+use super::layout::{Column, seconds, stamp, table};
+use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
+use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Seconds, Spread, Step, Unknown};
+use crate::model::{ActionKind, time};
+
+/// All plans.
+pub fn text(document: &Clusters<Planned>) -> String {
+    let mut text = String::new();
+    for (i, plan) in document.clusters.iter().enumerate() {
+        if i > 0 {
+            text.push('\n');
+        }
+        one(&mut text, plan);
+    }
+    text
+}
+
+fn one(text: &mut String, plan: &Planned) {
+    let now = plan.observed_at;
+    let colour = decision_style(plan.decision);
+    let _ = write!(text, "{HEAD}{}{HEAD:#}: {colour}{}{colour:#}", plan.name, plan.decision.word());
+    if let Some(until) = plan.until {
+        let _ = write!(text, " until {}", stamp(until));
+    }
+    match plan.steps.len() {
+        0 => {}
+        1 => text.push_str(", 1 step"),
+        n => {
+            let _ = write!(text, ", {n} steps");
+        }
+    }
+    if let Some(last) = plan.steps.last() {
+        let end = time::between(now, last.at).saturating_add(last.predicted_seconds.median.0);
+        let _ = write!(text, ", done after about {}", time::words(end));
+    }
+    let _ = writeln!(text, " {FAINT}(looked at {}){FAINT:#}", stamp(now));
+    let mut said = Vec::new();
+    steps(text, plan, &mut said);
+    if !plan.steps.is_empty() || plan.handoffs.spent > 0 {
+        let _ = writeln!(text, "  handoffs: {}", handoffs(&plan.handoffs));
+    }
+    for role in &plan.roles {
+        let _ = writeln!(text, "  outage of {}: {}", role.name, spread(role.predicted_outage_seconds));
+    }
+    if plan.handoffs.planned > 0 {
+        let _ = writeln!(text, "  plan hash: {}", plan.plan_hash);
+    }
+    if !plan.holds.is_empty() {
+        let heading = if plan.steps.is_empty() { "held by:" } else { "what is left is held by:" };
+        let _ = writeln!(text, "  {heading}");
+        holds(text, &plan.holds, 4, now, &mut said);
+    }
+    unknown(text, &plan.unknown);
+}
+
+/// The steps as a table; the holds of a step stand below its line.
+fn steps(text: &mut String, plan: &Planned, said: &mut Vec<crate::cli::output::Hold>) {
+    if plan.steps.is_empty() {
+        return;
+    }
+    let row = |(i, step): (usize, &Step)| {
+        let down = step.outage_seconds.filter(|s| s.0 > Duration::ZERO);
+        vec![
+            Column::new(i + 1).set_alignment(comfy_table::CellAlignment::Right),
+            Column::new(action(&step.what)),
+            Column::new(format!("at +{}", time::words(time::between(plan.observed_at, step.at)))),
+            Column::new(spread(step.predicted_seconds)),
+            Column::new(down.map(|s| format!("outage {}", seconds(s))).unwrap_or_default())
+                .fg(comfy_table::Color::DarkYellow),
+        ]
+    };
+    let lines = table(&["", "", "", "", ""], plan.steps.iter().enumerate().map(row).collect());
+    for (line, step) in lines.lines().zip(&plan.steps) {
+        text.push_str(line);
+        text.push('\n');
+        holds(text, &step.holds, 8, plan.observed_at, said);
+    }
+}
+
+/// How a decision is coloured.
+pub fn decision_style(decision: Decision) -> anstyle::Style {
+    match decision {
+        Decision::Converged | Decision::Act => GOOD,
+        Decision::Wait | Decision::Releasing => WARN,
+        Decision::Blocked => BAD,
+    }
+}
+
+/// Handoffs of a roll in one line.
+pub fn handoffs(handoffs: &Handoffs) -> String {
+    let Handoffs { planned, floor, optimum, optimum_proved, because, spent, forced } = handoffs;
+    let least = if *optimum_proved == Some(false) { " at least" } else { "" };
+    let mut text = format!("{planned} planned; floor {floor}, optimum{least} {optimum}");
+    if let Some(because) = because {
+        let _ = write!(text, " ({because})");
+    }
+    let _ = write!(text, "; {spent} spent, {forced} forced by failovers");
+    text
+}
+
+/// A prediction in words.
+pub fn spread(Spread { median, p95 }: Spread) -> String {
+    if p95 <= median { seconds(median) } else { format!("{} (95 %: {})", seconds(median), seconds(p95)) }
+}
+
+/// An action in words.
+pub fn action(what: &ActionOut) -> String {
+    let ActionOut { action, node, group, from, to, style, rollup, mark, quarantine } = what;
+    let mut text = action.word().to_owned();
+    let mut add = |before: &str, what: &Option<String>| {
+        if let Some(what) = what {
+            let _ = write!(text, "{before} {what}");
+        }
+    };
+    add("", &group.as_ref().map(|group| format!("{group:?}")));
+    add("", mark);
+    add(if *action == ActionKind::Uninstall { " down to" } else { "" }, rollup);
+    add(if rollup.is_some() || group.is_some() { " on" } else { "" }, node);
+    add(" from", from);
+    add(if *action == ActionKind::StopRole { ", to start on" } else { " to" }, to);
+    add(",", &style.map(|style| style.to_string()));
+    add(" in quarantine:", quarantine);
+    text
+}
+
+/// What could not be seen.
+pub fn unknown(text: &mut String, unknown: &[Unknown]) {
+    for Unknown { path, why } in unknown {
+        let _ = writeln!(text, "  {WARN}unknown{WARN:#} {path}: {why}");
+    }
+}
+
+/// Zero seconds or more, for tables: nothing for nothing.
+pub fn some_seconds(duration: Seconds) -> String {
+    if duration.0 == Duration::ZERO { "0s".into() } else { seconds(duration) }
+}

@@ -1,0 +1,48 @@
+//! `status`, laid out: a line a cluster.
+
+use comfy_table::Color;
+
+use super::layout::{Column, seconds, table};
+use crate::cli::output::{Clusters, Decision, Source, Status};
+
+/// All clusters.
+pub fn text(document: &Clusters<Status>) -> String {
+    let rows = document.clusters.iter().map(row).collect();
+    table(&["CLUSTER", "DECISION", "NODES", "ACTION", "HANDOFFS", "HELD BY", "SEEN"], rows)
+}
+
+fn row(status: &Status) -> Vec<Column> {
+    let (word, colour) = match status.decision {
+        None => ("unknown", Color::DarkYellow),
+        Some(decision) => (
+            decision.word(),
+            match decision {
+                Decision::Act | Decision::Converged => Color::Green,
+                Decision::Wait | Decision::Releasing => Color::DarkYellow,
+                Decision::Blocked => Color::Red,
+            },
+        ),
+    };
+    let nodes = match (status.nodes_current, status.nodes) {
+        (Some(current), Some(all)) => format!("{current}/{all} current"),
+        _ => String::new(),
+    };
+    let handoffs = status.handoffs.as_ref().map(|h| format!("{} of {}", h.spent, h.spent + h.planned));
+    let mut rules: Vec<_> = status.holds.iter().map(|hold| format!("{} on {}", hold.rule, hold.subject.name)).collect();
+    rules.dedup();
+    let seen = match (status.source, status.age_seconds) {
+        (Source::Live, _) => "just now".into(),
+        (Source::Daemon, Some(age)) => format!("{} ago", seconds(age)),
+        (Source::Record, Some(age)) => format!("{} ago, no daemon runs", seconds(age)),
+        (_, None) => "never".to_owned(),
+    };
+    vec![
+        Column::new(&status.name),
+        Column::new(word).fg(colour),
+        Column::new(nodes),
+        Column::new(status.action.as_deref().unwrap_or_default()),
+        Column::new(handoffs.unwrap_or_default()),
+        Column::new(rules.join(", ")),
+        Column::new(seen),
+    ]
+}
