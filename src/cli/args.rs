@@ -113,6 +113,12 @@ impl Global {
         }
     }
 
+    /// Says something to a person, on stderr.
+    pub fn note(&self, what: impl std::fmt::Display) {
+        // If stderr is gone, nobody is there to be told.
+        let _ = writeln!(anstream::stderr(), "{what}");
+    }
+
     /// Writes a command's one document to stdout.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Absent on purpose: any decision about a cluster. One document goes to stdout, everything else to stderr.
 
 mod args;
+mod history;
 pub mod output;
 mod package;
 mod schema;
@@ -67,6 +68,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    History(history::History),
     Package(package::Package),
     Schema(schema::Schema),
     Completions(shell::Completions),
@@ -99,6 +101,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Command {
     fn run(self, global: &Global) -> anyhow::Result<Exit> {
         match self {
+            Command::History(command) => command.run(global),
             Command::Package(command) => command.run(global),
             Command::Schema(command) => command.run(global),
             Command::Completions(command) => command.run(&mut Cli::command()),

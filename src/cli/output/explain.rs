@@ -6,11 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hold::Hold;
-use super::observe::Unknown;
+use super::look;
+use super::observe::{Observed, Unknown};
 use super::plan::Decision;
 use super::seconds::Seconds;
 use super::status::Source;
-use crate::model::{Standing, Time};
+use crate::desired::Cluster;
+use crate::model::{NodeName, Standing, Time, time};
+use crate::observed::Observation;
+use crate::plan::{self, NodeReport};
 
 /// Why one cluster is not converged, node by node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,4 +60,60 @@ pub struct ExplainedNode {
     pub action: Option<String>,
     /// What it waits for. Empty if it is at its target, or work on it is in progress or next.
     pub holds: Vec<Hold>,
+}
+
+impl Explained {
+    /// The document of a look, what was decided on it, and why each node is not further. `only` picks one node.
+    pub fn new(
+        desired: &Cluster,
+        seen: &Observation,
+        decision: &plan::Decision,
+        reports: &[NodeReport],
+        only: Option<&NodeName>,
+        source: Source,
+        now: Time,
+    ) -> Self {
+        let nodes = reports
+            .iter()
+            .filter(|report| only.is_none_or(|only| report.node == *only))
+            .map(|report| ExplainedNode::new(report, desired, seen))
+            .collect();
+        Self {
+            name: desired.name.to_string(),
+            source,
+            observed_at: seen.at,
+            age_seconds: time::between(seen.at, now).into(),
+            decision: decision.into(),
+            action: action(decision, seen),
+            nodes,
+            holds: decision.holds().iter().map(Hold::from).collect(),
+            unknown: Observed::new(desired, seen).unknown,
+        }
+    }
+}
+
+impl ExplainedNode {
+    fn new(report: &NodeReport, desired: &Cluster, seen: &Observation) -> Self {
+        let NodeReport { node: name, standing, next, holds } = report;
+        // What is unknown stands once, with the cluster.
+        let mut unknown = look::Unknowns::default();
+        Self {
+            name: name.to_string(),
+            target: desired.nodes.get(name).map(|spec| spec.rollup.name.to_string()),
+            standing: *standing,
+            versions: seen
+                .nodes
+                .get(name)
+                .map(|node| look::versions(name, &node.installed, &mut unknown))
+                .unwrap_or_default(),
+            action: next.as_ref().map(ToString::to_string),
+            holds: holds.iter().map(Hold::from).collect(),
+        }
+    }
+}
+
+/// The action that is in progress, or else next, in words.
+pub(super) fn action(decision: &plan::Decision, seen: &Observation) -> Option<String> {
+    let running = seen.in_progress().map(|(action, _)| format!("{action}, in progress")).next();
+    running.or_else(|| if let plan::Decision::Act(action) = decision { Some(action.to_string()) } else { None })
 }

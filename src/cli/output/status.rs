@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::plan::{Decision, Handoffs};
 use super::seconds::Seconds;
-use crate::model::Time;
+use crate::desired::Cluster;
+use crate::model::{Standing, Time, time};
+use crate::observed::Observation;
+use crate::plan;
+use crate::record::RollCounts;
 
 /// Where one cluster is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,4 +55,48 @@ pub enum Source {
     Live,
     /// The record that an earlier daemon left; none is running.
     Record,
+}
+
+impl Status {
+    /// The document of a look and what was decided on it.
+    pub fn new(
+        desired: &Cluster,
+        seen: &Observation,
+        decision: &plan::Decision,
+        counts: RollCounts,
+        source: Source,
+        now: Time,
+    ) -> Self {
+        let is_current = |(name, spec): (_, &crate::desired::NodeSpec)| {
+            seen.nodes.get(name).is_some_and(|node| spec.rollup.standing(&node.installed) == Ok(Standing::Current))
+        };
+        let current = desired.nodes.iter().filter(|node| is_current(*node)).count();
+        Self {
+            observed_at: Some(seen.at),
+            age_seconds: Some(time::between(seen.at, now).into()),
+            decision: Some(decision.into()),
+            nodes_current: u32::try_from(current).ok(),
+            nodes: u32::try_from(desired.nodes.len()).ok(),
+            action: super::explain::action(decision, seen),
+            handoffs: Some(counts.into()),
+            holds: decision.holds().iter().map(Hold::from).collect(),
+            ..Self::unseen(desired, source)
+        }
+    }
+
+    /// The document of a cluster of which nothing is known.
+    pub fn unseen(desired: &Cluster, source: Source) -> Self {
+        Self {
+            name: desired.name.to_string(),
+            source,
+            observed_at: None,
+            age_seconds: None,
+            decision: None,
+            nodes_current: None,
+            nodes: u32::try_from(desired.nodes.len()).ok(),
+            action: None,
+            handoffs: None,
+            holds: Vec::new(),
+        }
+    }
 }

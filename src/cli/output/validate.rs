@@ -33,8 +33,7 @@ pub struct Diagnostic {
     /// `error` or `warning`.
     pub severity: Severity,
     /// A stable name for what is wrong.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub code: Option<String>,
+    pub code: String,
     /// The file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<String>,
@@ -47,8 +46,8 @@ pub struct Diagnostic {
     /// What is wrong.
     pub message: String,
     /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub help: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub help: Vec<String>,
 }
 
 /// How bad it is.

@@ -1,6 +1,6 @@
 //! `history`, laid out: a line an entry.
 
-use super::layout::{Column, seconds, stamp, table};
+use super::layout::{Column, stamp, table};
 use super::style::HEAD;
 use crate::cli::output::{Clusters, HistoryEntry, Recorded};
 
@@ -12,7 +12,7 @@ pub fn text(document: &Clusters<Recorded>) -> String {
             text.push('\n');
         }
         text.push_str(&format!("{HEAD}{}{HEAD:#}\n", recorded.name));
-        text.push_str(&table(&["", "", "", "", ""], recorded.entries.iter().map(row).collect()));
+        text.push_str(&table(&["", "", "", ""], recorded.entries.iter().map(row).collect()));
     }
     text
 }
@@ -24,7 +24,6 @@ fn row(entry: &HistoryEntry) -> Vec<Column> {
         Column::new(stamp(entry.at)),
         if failed { word.fg(comfy_table::Color::Red) } else { word },
         Column::new(&entry.text),
-        Column::new(entry.duration_seconds.map(seconds).unwrap_or_default()),
         Column::new(&entry.revision).add_attribute(comfy_table::Attribute::Dim),
     ]
 }

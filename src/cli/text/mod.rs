@@ -4,6 +4,7 @@ pub(super) mod explain;
 pub(super) mod history;
 mod holds;
 mod layout;
+pub(super) mod live;
 pub(super) mod observe;
 pub(super) mod plan;
 pub(super) mod run;

@@ -1,0 +1,82 @@
+//! `history`: the record, read while the daemon writes it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+
+use super::args::Global;
+use super::output::{Clusters, HistoryEntry, Recorded};
+use super::{Exit, text};
+use crate::model::{ClusterName, NodeName, Time};
+use crate::record::{Entry, EntryKind, Filter, OpenError, OpenMode, Store};
+
+/// Show what was done, when, why, and with what outcome.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  rollward history mbx-ccr-01
+  rollward history mbx-ccr-01 --node EXNODE2 --since 2017-04-01T00:00:00Z
+  rollward history --kind alarm                    every cluster's alarms
+  rollward history --output json | jq '.clusters[].entries[] | select(.failure)'")]
+pub(super) struct History {
+    /// The cluster; all of them, if none is given
+    #[arg(value_name = "CLUSTER")]
+    cluster: Option<ClusterName>,
+    /// Only what is about this node
+    #[arg(long, value_name = "NAME")]
+    node: Option<NodeName>,
+    /// Only lines of this kind: intended, answered, outcome, decided, failover, alarm, …
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Only what is not older than this
+    #[arg(long, value_name = "TIME")]
+    since: Option<Time>,
+    /// So many lines at most, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    limit: u32,
+}
+
+impl History {
+    pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
+        let Self { cluster, node, kind, since, limit } = self;
+        let filter = Filter { cluster: cluster.clone(), kind, node, since, ..Filter::default() };
+        let lines = match Store::open(&global.state()?, OpenMode::Read) {
+            Ok(store) => store.history(&filter, limit)?,
+            Err(OpenError::Nothing { path }) => {
+                global.note(format_args!("nothing was recorded yet: {} is not there", path.display()));
+                Vec::new()
+            }
+            Err(error) => return Err(error).context("cannot read the record"),
+        };
+        let mut by_cluster: BTreeMap<ClusterName, Vec<HistoryEntry>> = BTreeMap::new();
+        if let Some(cluster) = cluster {
+            by_cluster.insert(cluster, Vec::new());
+        }
+        for line in lines {
+            by_cluster.entry(line.entry.cluster.clone()).or_default().push((&line.entry).into());
+        }
+        let clusters =
+            by_cluster.into_iter().map(|(name, entries)| Recorded { name: name.to_string(), entries }).collect();
+        global.emit(&Clusters { clusters }, text::history::text)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl From<&Entry> for HistoryEntry {
+    fn from(entry: &Entry) -> Self {
+        let what = &entry.what;
+        let failure = match what {
+            EntryKind::Outcome { failure, .. } => failure.clone(),
+            _ => None,
+        };
+        Self {
+            at: entry.at,
+            entry: what.word().into(),
+            text: what.to_string(),
+            action: what.action().map(Into::into),
+            failure,
+            duration_seconds: what.took().map(Into::into),
+            revision: entry.revision.to_string(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What `run` says while it works: a line an event, to be read as it scrolls by and in the morning after.
+
+use super::layout::clock;
+use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
+use crate::model::{Answer, time};
+use crate::record::{Entry, EntryKind};
+
+/// Lays out events. Remembers how wide the names are, so that the lines align.
+#[derive(Debug, Default)]
+pub struct Live {
+    width: usize,
+}
+
+impl Live {
+    /// For clusters of these names.
+    pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        Self { width: names.map(|name| name.chars().count()).max().unwrap_or(0) }
+    }
+
+    /// The lines of one event, without a newline at the end; nothing for what is of no interest as it happens.
+    pub fn lines(&mut self, entry: &Entry) -> Option<String> {
+        let (word, style, texts) = match &entry.what {
+            EntryKind::Claimed { .. } | EntryKind::Answered { answer: Answer::Accepted, .. } => return None,
+            EntryKind::Decided { decision, .. } if decision == "act" || decision == "converged" => return None,
+            EntryKind::RollStarted { counts } => ("roll", HEAD, vec![counts.to_string()]),
+            EntryKind::Intended { action, .. } => ("begin", HEAD, vec![action.to_string()]),
+            EntryKind::Answered { action, answer: Answer::Refused { check, saw } } => {
+                ("refused", WARN, vec![format!("{action}: {check} saw {saw}")])
+            }
+            EntryKind::Answered { action, answer: Answer::Unsure { why } } => {
+                ("unsure", WARN, vec![format!("{action}: {why}")])
+            }
+            EntryKind::Outcome { action, failure: None, took } => {
+                ("done", GOOD, vec![format!("{action} {FAINT}({}){FAINT:#}", time::words(*took))])
+            }
+            EntryKind::Outcome { action, failure: Some(failure), took } => {
+                ("failed", BAD, vec![format!("{action} {FAINT}({}){FAINT:#}: {failure}", time::words(*took))])
+            }
+            EntryKind::Decided { decision, holds } => {
+                let word = if decision == "blocked" { "blocked" } else { "wait" };
+                (word, WARN, if holds.is_empty() { vec![decision.clone()] } else { holds.clone() })
+            }
+            EntryKind::Failover { .. } => ("failover", BAD, vec![entry.what.to_string()]),
+            EntryKind::Outage { group, lasted } => {
+                ("outage", WARN, vec![format!("{group:?} was down for {}", time::words(*lasted))])
+            }
+            EntryKind::Approved { .. } => ("approved", GOOD, vec![entry.what.to_string()]),
+            EntryKind::ApprovalVoid { .. } => ("void", WARN, vec![entry.what.to_string()]),
+            EntryKind::Commanded { .. } => ("command", HEAD, vec![entry.what.to_string()]),
+            EntryKind::Alarm { what } => ("alarm", BAD, vec![what.clone()]),
+            EntryKind::Converged { counts } => ("converged", GOOD, vec![counts.to_string()]),
+        };
+        self.width = self.width.max(entry.cluster.as_str().chars().count());
+        let lines = texts.iter().enumerate().map(|(i, text)| {
+            let (at, name, word) =
+                if i == 0 { (clock(entry.at), entry.cluster.as_str(), word) } else { (" ".repeat(8), "", "") };
+            let width = self.width;
+            format!("{FAINT}{at}{FAINT:#}  {name:width$}  {style}{word:9}{style:#}  {text}")
+        });
+        Some(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
