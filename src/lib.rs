@@ -25,3 +25,4 @@ pub mod fleet;
 pub mod cli;
 pub mod clock;
 pub mod daemon;
+pub mod door;

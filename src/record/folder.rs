@@ -137,6 +137,11 @@ impl FolderLock {
         Ok(Self { file, path })
     }
 
+    /// The locked folder.
+    pub fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
     /// Whether the lock's file is still the one that was locked. False once somebody deleted the folder: another
     /// daemon could then lock a new one.
     pub fn is_still_ours(&self) -> bool {
