@@ -1,12 +1,23 @@
 //! What we want: manifests as typed ([`document`]), as meant ([`resolved`]), and what is wrong with them
 //! ([`diagnostics`]). The only place that knows YAML is [`yaml`].
 
+pub mod diagnostics;
+pub mod document;
 pub mod parts;
+pub mod render;
+pub mod resolve;
 pub mod resolved;
+pub mod source;
+pub mod text;
+pub mod typed;
 pub mod window;
+pub mod yaml;
 
+pub use diagnostics::{Diagnostic, Severity};
+pub use resolve::{Reading, read};
 pub use resolved::{
     ApprovalAnnotation, Broken, Cluster, Desired, DriverPart, FleetPolicy, GroupSpec, HandoffPolicy, HandoffWhen,
     Limits, Minimise, Mode, NodeSpec, PackageAt, Place, Policy, Staging, StopDocument, Topology, WorkWhen,
 };
+pub use source::{At, SourceFile};
 pub use window::{Opening, Window};
