@@ -1,3 +1,4 @@
 mod cli;
 mod door;
+mod layers;
 mod record;
