@@ -17,8 +17,15 @@ mod middle;
 mod newly;
 mod outage;
 mod progress;
+mod report;
 mod rest;
 mod search;
+mod unroll;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
@@ -30,6 +37,8 @@ pub use claim::needs_claim;
 pub use decide::decide;
 pub use forecast::forecast;
 pub use hash::{plan_hash, scope_hash};
+pub use report::explain;
+pub use unroll::plan;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,0 +1,216 @@
+//! The plan: the decision, asked again and again on a model of the future in which nothing goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::guard::{Facts, History, PlannedHandoff, RuleSet};
+use crate::model::time::later;
+use crate::model::{Action, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Spread, Time};
+use crate::observed::{Observation, WorkEnd, effect};
+use crate::record::RollCounts;
+
+use super::ask::{holds, tidy};
+use super::decide::decide;
+use super::handoffs::{self, Found};
+use super::{Decision, Optimum, Plan, Step, claim, hash, outage};
+
+/// More steps than any roll has: eight nodes with seven roles take about sixty.
+const MOST_STEPS: usize = 10_000;
+
+/// Rules that a person answers to with one word. A plan shows what follows once they have.
+const ASSUMED: [RuleName; 2] = [RuleName::Approval, RuleName::Mode];
+
+/// The plan from here to the end. Its first step is the decision, wherever that is an action.
+///
+/// A hold that time releases moves the model's time; one that a look releases is released by what time alone brings, if
+/// that helps. An approval that is missing and the observe-only mode are noted on the step and then supposed to be
+/// given. Every other lasting hold ends the plan, and stands in it.
+pub fn plan(facts: &Facts<'_>) -> Plan {
+    let decision = decide(facts);
+    let mut future = Future::new(facts);
+    let end = future.unroll(&decision);
+    let Future { steps, .. } = future;
+
+    let mut against: Vec<Hold> = decision.holds().iter().chain(&end).cloned().collect();
+    tidy(&mut against);
+    let sequence: Vec<_> = steps.iter().filter_map(|step| planned(&step.action)).collect();
+    let (floor, fewest, optimum) = bounds(facts);
+    Plan {
+        hash: hash::plan_hash(facts.desired, &sequence),
+        scope: hash::scope_hash(facts.desired),
+        handoffs: RollCounts { planned: count(&sequence), floor, optimum: fewest, ..Default::default() },
+        roles: outages(&steps),
+        decision,
+        steps,
+        sequence,
+        optimum,
+        holds: against,
+    }
+}
+
+fn count(sequence: &[PlannedHandoff]) -> u32 {
+    u32::try_from(sequence.len()).unwrap_or(u32::MAX)
+}
+
+/// The handoff that an action is.
+fn planned(action: &Action) -> Option<PlannedHandoff> {
+    match action.clone() {
+        Action::Handoff { group, from, to, style } => Some(PlannedHandoff { group, from, to, style }),
+        _ => None,
+    }
+}
+
+fn outages(steps: &[Step]) -> Vec<(GroupName, Spread)> {
+    let mut roles: BTreeMap<GroupName, Spread> = BTreeMap::new();
+    for step in steps {
+        if let (Some(group), Some(outage)) = (step.action.group(), step.outage) {
+            let sum = roles.entry(group.clone()).or_insert(Spread::ZERO);
+            *sum = sum.then(outage);
+        }
+    }
+    roles.into_iter().collect()
+}
+
+/// The floor, the fewest handoffs, and how sure that is.
+fn bounds(facts: &Facts<'_>) -> (u32, u32, Optimum) {
+    let Found { solution, .. } = handoffs::look_for(facts, &BTreeSet::new());
+    if !solution.proven {
+        return (solution.floor, solution.at_least, Optimum::AtLeast(solution.at_least));
+    }
+    let fewest = u32::try_from(solution.moves.len()).unwrap_or(u32::MAX);
+    let gap = (fewest > solution.floor).then(|| {
+        let more = fewest - solution.floor;
+        match solution.to_stale {
+            0 => format!("{more} more than the floor: roles have to make room for others"),
+            n => format!("{more} more than the floor: no current node has room, and {n} go to a stale one first"),
+        }
+    });
+    (solution.floor, fewest, Optimum::Proven { gap })
+}
+
+/// The model and its time.
+struct Future<'a> {
+    facts: &'a Facts<'a>,
+    seen: Observation,
+    history: History,
+    now: Time,
+    steps: Vec<Step>,
+    /// What has been waited for since the last step.
+    waited: Vec<Hold>,
+    /// The rules that the model goes by, and those that are only noted.
+    rules: RuleSet,
+    noted: RuleSet,
+}
+
+impl<'a> Future<'a> {
+    fn new(facts: &'a Facts<'a>) -> Self {
+        let (seen, history) = claim::assume(facts).unwrap_or_else(|| (facts.seen.clone(), facts.history.clone()));
+        let without = |rules: RuleSet, rule: &RuleName| rules.without(*rule);
+        let rules = ASSUMED.iter().fold(facts.rules, without);
+        let noted = RuleName::ALL.iter().filter(|rule| !ASSUMED.contains(rule)).fold(facts.rules, without);
+        Self { facts, seen, history, now: facts.now, steps: Vec::new(), waited: Vec::new(), rules, noted }
+    }
+
+    fn at(&self, rules: RuleSet) -> Facts<'_> {
+        Facts { seen: &self.seen, history: &self.history, now: self.now, rules, ..*self.facts }
+    }
+
+    /// Goes on until nothing more happens, and returns what stands against more.
+    fn unroll(&mut self, first: &Decision) -> Vec<Hold> {
+        let mut next = match first {
+            Decision::Act(action) => Decision::Act(action.clone()),
+            _ => decide(&self.at(self.rules)),
+        };
+        while self.steps.len() < MOST_STEPS {
+            match next {
+                Decision::Act(action) => self.step(action),
+                Decision::Wait { holds, until } => {
+                    if !self.wait(until) {
+                        return holds;
+                    }
+                    let timed = |hold: &Hold| matches!(hold.release.kind, ReleaseKind::Time(at) if at <= self.now);
+                    self.waited.extend(holds.into_iter().filter(timed));
+                }
+                Decision::Blocked(holds) => return holds,
+                Decision::Converged | Decision::Releasing => return Vec::new(),
+            }
+            next = decide(&self.at(self.rules));
+        }
+        Vec::new()
+    }
+
+    fn step(&mut self, action: Action) {
+        let mut against = std::mem::take(&mut self.waited);
+        against.extend(holds(&action, &self.at(self.noted)));
+        tidy(&mut against);
+        let predicted = self.facts.forecast.of(&action);
+        let at = self.now;
+        self.now = later(self.now, predicted.median);
+        effect::apply(&action, &mut self.seen, self.facts.desired, self.now);
+        effect::look_again(&mut self.seen, self.now);
+        if let Some(done) = planned(&action) {
+            for approval in &mut self.history.approvals {
+                if approval.remaining.first() == Some(&done) {
+                    approval.remaining.remove(0);
+                }
+            }
+        }
+        let outage = outage::of_action(&action, self.facts.forecast);
+        self.steps.push(Step { action, at, predicted, outage, holds: against });
+    }
+
+    /// Lets time pass: what is under way ends, what is on its way arrives, or a known time comes. False if nothing of
+    /// that is to be expected.
+    fn wait(&mut self, until: Option<Time>) -> bool {
+        if self.end_what_is_under_way() {
+            return true;
+        }
+        let before = self.seen.clone();
+        effect::settle(&mut self.seen, self.now);
+        if self.seen != before {
+            effect::look_again(&mut self.seen, self.now);
+            return true;
+        }
+        match until {
+            Some(until) if until > self.now => {
+                self.now = until;
+                effect::look_again(&mut self.seen, self.now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn end_what_is_under_way(&mut self) -> bool {
+        let mut under_way: Vec<(Action, Time)> =
+            self.seen.in_progress().map(|(action, mark)| (action.clone(), mark.at)).collect();
+        for node in self.seen.nodes.values() {
+            if let Some(work) = node.running_work()
+                && under_way.iter().all(|(action, _)| *action != work.action)
+            {
+                under_way.push((work.action.clone(), work.since));
+            }
+        }
+        for (action, since) in &under_way {
+            self.now = self.now.max(later(*since, self.facts.forecast.of(action).median));
+            effect::apply(action, &mut self.seen, self.facts.desired, self.now);
+        }
+        if under_way.is_empty() {
+            return false;
+        }
+        let free = |name: &NodeName, seen: &mut Observation| {
+            if let Some(node) = seen.nodes.get_mut(name)
+                && let Known::Known { value: Some(work), .. } = &mut node.work
+            {
+                let end = WorkEnd { at: self.now, exit_code: Some(0), failure: None };
+                work.ended.get_or_insert(end);
+            }
+        };
+        let names: Vec<_> = self.seen.nodes.keys().cloned().collect();
+        names.iter().for_each(|name| free(name, &mut self.seen));
+        if let Known::Known { value, .. } = &mut self.seen.marks {
+            value.retain(|mark| !matches!(mark.kind, MarkKind::InProgress { .. }));
+        }
+        effect::look_again(&mut self.seen, self.now);
+        true
+    }
+}
