@@ -7,13 +7,15 @@
 mod facts;
 mod permit;
 mod rules;
+#[doc(hidden)]
+pub mod testing;
 
 pub use facts::{
     Approval, ClusterFacts, Command, DriverTraits, Facts, FleetFacts, Forecast, History, PlannedHandoff, RollState,
     Stop,
 };
 pub use permit::{Check, Permit};
-pub use rules::{RULES, Rule, RuleSet, claimable};
+pub use rules::{RULES, Rule, RuleSet, claimable, table};
 
 use crate::model::{Action, Hold, Phase};
 

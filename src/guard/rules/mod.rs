@@ -33,8 +33,10 @@ mod window;
 
 mod prospect;
 mod say;
+mod table;
 
 pub use fence::claimable;
+pub use table::table;
 
 /// One rule.
 pub struct Rule {

@@ -118,11 +118,9 @@ fn roles_on<'a>(
 }
 
 fn has_room(group: &GroupName, node: &NodeName, facts: &Facts<'_>) -> bool {
-    match facts.desired.nodes.get(node).map(|spec| spec.max_roles) {
-        Some(Some(limit)) => roles_on(group, node, facts).count() < limit as usize,
-        Some(None) => true,
-        None => false,
-    }
+    let Some(spec) = facts.desired.nodes.get(node) else { return false };
+    let limit = spec.max_roles.or_else(|| facts.desired.topology.roles_per_node());
+    limit.is_none_or(|limit| roles_on(group, node, facts).count() < limit as usize)
 }
 
 fn copy_is_good(group: &GroupName, seen: &Group, to: &NodeName, facts: &Facts<'_>, found: &mut Found) {

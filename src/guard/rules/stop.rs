@@ -47,9 +47,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         let MarkKind::Stop { scope, why } = &mark.kind else { continue };
         let (what, how) = match scope {
             StopScope::Cluster => ("the cluster's stop cord".to_owned(), format!("`rollward go {name}`")),
-            StopScope::Node(node) => {
-                (format!("the stop cord of {node}"), format!("`rollward go {name} --node {node}`"))
-            }
+            StopScope::Node(node) => (format!("the stop cord of {node}"), format!("`rollward go {name} {node}`")),
         };
         evidence.push(Evidence::new(what, format!("pulled: {why:?}"), mark.at));
         kind = ReleaseKind::Person;

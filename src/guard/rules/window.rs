@@ -13,7 +13,7 @@ use crate::guard::Facts;
 use crate::model::time::{later, words};
 use crate::model::{
     Action, ActionKind, ClusterServiceRule, Evidence, HandoffStyle, Hold, NodeName, Phase, RebootRule, ReleaseKind,
-    RuleName, Standing, Subject, Time,
+    RuleName, Standing, Subject,
 };
 use crate::observed::effect;
 
@@ -37,12 +37,12 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         Action::Handoff { from, to, .. } => (from, to),
         Action::StopRole { node, to, .. } => (node, to),
         _ if policy.work == WorkWhen::Anytime => return Ok(()),
-        _ => return fits("work", &policy.windows, facts.now, remaining(action, facts), action, facts),
+        _ => return fits("work", &policy.windows, Duration::ZERO, remaining(action, facts), action, facts),
     };
     let handoff = handoff_takes(action, from, to, facts);
     let windows = policy.handoff_windows.as_ref().unwrap_or(&policy.windows);
     if policy.handoff.when.needs_window() {
-        fits("handoffs", windows, facts.now, handoff.with_undo, action, facts)?;
+        fits("handoffs", windows, Duration::ZERO, handoff.with_undo, action, facts)?;
     }
     if policy.work == WorkWhen::Anytime || !has_work_left(from, facts) {
         return Ok(());
@@ -52,21 +52,25 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let begin = later(facts.now, handoff.alone);
     let way = way_of(from, 0, groups_on(from, facts).saturating_sub(1), facts);
     let own_windows = policy.handoff.when.needs_window() && policy.handoff_windows.is_some();
-    if own_windows && opening_at(&policy.windows, begin).is_none() {
+    if own_windows
+        && opening_at(&policy.windows, begin).is_none()
+        && next_opening(&policy.windows, begin).is_some_and(|next| next.fits(next.from, way))
+    {
         return Ok(());
     }
-    fits("work", &policy.windows, begin, way, action, facts)
+    fits("work", &policy.windows, handoff.alone, way, action, facts)
 }
 
-/// Whether something that begins at `start` and takes so long ends inside an opening.
+/// Whether something that begins after so long a lead and takes so long ends inside an opening.
 fn fits(
     of: &str,
     windows: &[Window],
-    start: Time,
+    lead: Duration,
     takes: Duration,
     action: &Action,
     facts: &Facts<'_>,
 ) -> Result<(), Hold> {
+    let start = later(facts.now, lead);
     let open = opening_at(windows, start);
     if open.is_some_and(|o| o.fits(start, takes)) {
         return Ok(());
@@ -86,7 +90,7 @@ fn fits(
     let mut after = start;
     for _ in 0..OPENINGS_TRIED {
         let Some(next) = next_opening(windows, after) else { break };
-        if next.fits(next.from, takes) && next.from > facts.now {
+        if next.fits(later(next.from, lead), takes) && next.from > facts.now {
             let what = format!("released at {}, when the next window long enough opens", next.from);
             return Err(say::hold(RuleName::Window, subject, vec![evidence], ReleaseKind::Time(next.from), what));
         }
