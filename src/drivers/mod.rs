@@ -4,15 +4,19 @@
 
 pub mod simulator;
 
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::desired::Cluster;
+use crate::desired::parts::{DriverParts, PartChecked, PartContext, PartIssue};
 use crate::guard::{Command, DriverTraits, Permit};
 use crate::model::time::Clock;
-use crate::model::{Action, Answer, Claim, Known, Time};
+use crate::model::{Action, Answer, Claim, Known, Rollup, RollupName, Time};
 use crate::observed::{Observation, SideEffect};
 
 /// What a driver promises to bring later.
@@ -44,6 +48,11 @@ pub trait Driver: Send + Sync {
 
     /// Named checks of everything that the driver needs, each with its evidence and what to do.
     fn readiness(&self) -> Later<'_, Vec<Readiness>>;
+
+    /// Takes note of changed manifests: which rollups and packages there are, and which targets and limits.
+    fn learn(&self, cluster: &Cluster, rollups: &BTreeMap<RollupName, Arc<Rollup>>) {
+        let _ = (cluster, rollups);
+    }
 
     /// The world behind the driver, where it is a simulated one.
     fn world(&self) -> Option<&dyn World> {
@@ -142,6 +151,88 @@ pub enum ReadinessState {
     Unknown,
 }
 
-/// Every driver, for the manifests' resolver. This is the one table that names them.
+/// Every driver, for the manifests' resolver.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Drivers;
+
+/// One row of the table.
+struct Row {
+    name: &'static str,
+    check: fn(&serde_json::Value, &PartContext<'_>) -> Result<PartChecked, Vec<PartIssue>>,
+    schema: fn() -> schemars::Schema,
+    prepare: fn(&Cluster, &Rollups, &Opening<'_>) -> Result<Prepared, String>,
+}
+
+/// All rollups, by name.
+type Rollups = BTreeMap<RollupName, Arc<Rollup>>;
+
+/// For what a driver is opened.
+enum Opening<'a> {
+    /// To act: the simulated world, if it is one, is kept here, and may start over.
+    Act { worlds: &'a Path, fresh: bool },
+    /// To look only.
+    Look { worlds: &'a Path },
+}
+
+/// The table of all drivers.
+const TABLE: &[Row] = &[Row {
+    name: simulator::NAME,
+    check: simulator::spec::check,
+    schema: || schemars::schema_for!(simulator::spec::Spec),
+    prepare: |cluster, rollups, opening| {
+        let kept = match opening {
+            Opening::Act { worlds, fresh } => simulator::Kept::open(cluster, rollups, worlds, *fresh),
+            Opening::Look { worlds } => simulator::Kept::peek(cluster, rollups, worlds),
+        };
+        let kept = kept.map_err(|e| e.to_string())?;
+        let simulated = Some((kept.simulation().now(), kept.simulation().time_scale()));
+        Ok(Prepared::new(simulated, |clock| Arc::new(simulator::Simulator::new(kept, clock))))
+    },
+}];
+
+const NAMES: &[&str] = &[simulator::NAME];
+
+fn row(name: &str) -> Result<&'static Row, String> {
+    TABLE.iter().find(|row| row.name == name).ok_or_else(|| {
+        let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+        format!("there is no driver {name:?}; there are {}", names.join(", "))
+    })
+}
+
+/// Readies a cluster's driver to act. Simulated worlds are kept in `worlds`; `fresh` starts them over.
+///
+/// # Errors
+/// Why it cannot be opened, and what to do.
+pub fn prepare(cluster: &Cluster, rollups: &Rollups, worlds: &Path, fresh: bool) -> Result<Prepared, String> {
+    (row(&cluster.driver.name)?.prepare)(cluster, rollups, &Opening::Act { worlds, fresh })
+}
+
+/// Readies a cluster's driver to look only: a simulated world is seen as it was left and is not written.
+///
+/// # Errors
+/// Why it cannot be opened, and what to do.
+pub fn prepare_to_look(cluster: &Cluster, rollups: &Rollups, worlds: &Path) -> Result<Prepared, String> {
+    (row(&cluster.driver.name)?.prepare)(cluster, rollups, &Opening::Look { worlds })
+}
+
+impl DriverParts for Drivers {
+    fn names(&self) -> &'static [&'static str] {
+        NAMES
+    }
+
+    fn check(
+        &self,
+        name: &str,
+        part: &serde_json::Value,
+        about: &PartContext<'_>,
+    ) -> Result<PartChecked, Vec<PartIssue>> {
+        match row(name) {
+            Ok(row) => (row.check)(part, about),
+            Err(message) => Err(vec![PartIssue { pointer: String::new(), message, help: None }]),
+        }
+    }
+
+    fn schema(&self, name: &str) -> schemars::Schema {
+        row(name).map_or_else(|_| schemars::Schema::default(), |row| (row.schema)())
+    }
+}

@@ -1,0 +1,278 @@
+//! How a node carries out an order: it announces, then checks, then acts, under its lock. And claims and commands.
+
+use super::{ClusterService, Fate, Happening, Machine, Order, Stage, Task, Violation, ViolationKind, World};
+use crate::drivers::ClaimAnswer;
+use crate::guard::Command;
+use crate::model::time::later;
+use crate::model::{Action, Answer, Claim, Holder, Mark, MarkKind, NodeName, Phase, StopScope, Time};
+use crate::observed::{CopyStatus, GroupKind, GroupState, Work};
+
+fn refused(check: impl Into<String>, saw: impl Into<String>) -> Answer {
+    Answer::Refused { check: check.into(), saw: saw.into() }
+}
+
+impl World {
+    pub(super) fn perform(&mut self, order: Order, at: Time, happened: &mut Vec<Happening>) -> Answer {
+        let Order { action, claim, checks, fate } = order;
+        if let Action::Release { mark } = &action {
+            return self.release(mark, claim.as_ref(), &checks);
+        }
+        let Some(node) = action.node().cloned() else { return refused("node", "the action names none") };
+        let Some(truth) = self.nodes.get_mut(&node) else { return refused("node", format!("there is no node {node}")) };
+        if truth.machine != Machine::Up {
+            return refused("reach", format!("{node} does not answer"));
+        }
+        if let Some(work) = truth.running() {
+            return refused("lock", format!("on {node}, {} is running", work.action));
+        }
+        let epoch = claim.as_ref().map_or(0, |c| c.epoch);
+        if epoch < truth.epoch_seen {
+            return refused("epoch", format!("{node} has obeyed epoch {}; this is {epoch}", truth.epoch_seen));
+        }
+        truth.epoch_seen = epoch;
+        let holder = claim.as_ref().map_or_else(|| Holder::new("nobody"), |c| c.holder.clone());
+        let announcement =
+            Mark { kind: MarkKind::InProgress { action: Box::new(action.clone()) }, epoch, holder: holder.clone(), at };
+        let reachable = self.has_quorum();
+        if reachable {
+            self.store.marks.push(announcement.clone());
+        } else if !works_without_store(&action) {
+            return refused("store", "the cluster has no quorum: its store cannot be written");
+        }
+        let ready = checks
+            .iter()
+            .try_for_each(|check| self.check(check, &action, claim.as_ref()))
+            .and_then(|()| self.stack_agrees(&action).map_err(|saw| ("stack".to_owned(), saw)));
+        if let Err((check, saw)) = ready {
+            if let Some(i) = self.store.marks.iter().rposition(|m| *m == announcement) {
+                self.store.marks.remove(i);
+            }
+            return refused(check, saw);
+        }
+        self.count_against_stop(&node, &action, at, happened);
+        let work = Work { action, epoch, holder, since: at, ended: None };
+        self.begin(&node, work, fate, at);
+        Answer::Accepted
+    }
+
+    /// What is true at once when work begins.
+    fn begin(&mut self, node: &NodeName, work: Work, fate: Fate, at: Time) {
+        let stage = match &work.action {
+            Action::Install { .. } | Action::Uninstall { .. } => Stage::Checking,
+            Action::MoveGroup { .. } | Action::Handoff { .. } => Stage::Moving,
+            _ => Stage::Working,
+        };
+        match &work.action {
+            Action::MoveGroup { group, .. } | Action::Handoff { group, .. } if fate != Fate::MoveFails => {
+                if let Some(group) = self.groups.get_mut(group)
+                    && group.wanted
+                {
+                    group.state = GroupState::Pending;
+                }
+            }
+            Action::StopRole { group, to, at_most, .. } => {
+                // The duty first: a role that was stopped and forgotten stays down over every reboot.
+                let deadline = later(at, *at_most);
+                self.unmark(|k| matches!(k, MarkKind::StoppedRole { group: g, .. } if g == group));
+                self.mark(MarkKind::StoppedRole { group: group.clone(), to: to.clone(), deadline }, &work, at);
+                if let Some(group) = self.groups.get_mut(group) {
+                    group.wanted = false;
+                    group.state = GroupState::Pending;
+                }
+            }
+            Action::StartRole { group, .. } => {
+                if let Some(group) = self.groups.get_mut(group)
+                    && group.state != GroupState::PartiallyOnline
+                {
+                    group.state = GroupState::Pending;
+                }
+            }
+            _ => {}
+        }
+        if let Some(truth) = self.nodes.get_mut(node) {
+            truth.work = Some(work);
+            truth.task = Some(Task { stage, fate });
+        }
+    }
+
+    /// What the stack's own tools refuse, whoever asks.
+    fn stack_agrees(&self, action: &Action) -> Result<(), String> {
+        let node = action.node().and_then(|n| self.nodes.get(n));
+        let stopped = node.is_some_and(|n| n.service == ClusterService::Stopped);
+        match action {
+            Action::Stage { rollup, .. } => self.stage_agrees(rollup),
+            Action::Pause { node } | Action::Resume { node, .. } if !self.is_member(node) => {
+                Err(format!("{node} is not up"))
+            }
+            Action::Resume { node: name, .. } => match node {
+                Some(n) if n.paused.is_none() && !self.marked_paused(name) => Err(format!("{name} is not paused")),
+                _ => Ok(()),
+            },
+            Action::MoveGroup { group, from, to } | Action::Handoff { group, from, to, .. } => {
+                let Some(truth) = self.groups.get(group) else { return Err(format!("there is no group {group:?}")) };
+                if truth.owner != *from {
+                    return Err(format!("{group:?} is on {}", truth.owner));
+                }
+                if !self.is_member(from) {
+                    return Err(format!("{from} is not up"));
+                }
+                self.can_take(group, to)?;
+                match truth.copies.get(to) {
+                    Some(copy) if truth.kind == GroupKind::Role => match self.copy_service(to).unwrap_or(copy.status) {
+                        CopyStatus::Healthy => Ok(()),
+                        status => Err(format!("the copy on {to} is {status:?}")),
+                    },
+                    _ => Ok(()),
+                }
+            }
+            Action::StopRole { group, node, .. } | Action::StartRole { group, node } => {
+                let Some(truth) = self.groups.get(group) else { return Err(format!("there is no group {group:?}")) };
+                if truth.owner != *node {
+                    return Err(format!("{group:?} is on {}", truth.owner));
+                }
+                let stop = matches!(action, Action::StopRole { .. });
+                let serves = matches!(truth.state, GroupState::Online | GroupState::PartiallyOnline);
+                match (stop, serves) {
+                    (true, false) => Err(format!("{group:?} is not online")),
+                    (false, _) if truth.state == GroupState::Online => Err(format!("{group:?} is online already")),
+                    (false, _) if !self.may_come_up(truth) => {
+                        Err(format!("{node} is down or paused: nothing can come online on it"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Action::Install { rollup, .. } | Action::Uninstall { rollup, .. } => {
+                match self.catalogue.rollups.contains_key(rollup) {
+                    true => Ok(()),
+                    false => Err(format!("the rollup {rollup} is not declared")),
+                }
+            }
+            Action::StopCluster { node } if self.is_standalone() => Err(format!("{node} has no cluster service")),
+            Action::StopCluster { node } if stopped => Err(format!("the cluster service of {node} is stopped already")),
+            Action::StartCluster { node } if !stopped => Err(format!("the cluster service of {node} runs already")),
+            _ => Ok(()),
+        }
+    }
+
+    fn stage_agrees(&self, rollup: &crate::model::RollupName) -> Result<(), String> {
+        let Some(rollup) = self.catalogue.rollups.get(rollup) else {
+            return Err(format!("the rollup {rollup} is not declared"));
+        };
+        match rollup.packages.iter().find(|p| !self.catalogue.packages.contains_key(&p.file)) {
+            Some(package) => Err(format!("{} is not at the source", package.file)),
+            None => Ok(()),
+        }
+    }
+
+    fn marked_paused(&self, node: &NodeName) -> bool {
+        self.store.marks.iter().any(|m| matches!(&m.kind, MarkKind::Pause { node: n } if n == node))
+    }
+
+    /// Removing a mark takes no time and no lock, but never the announcement of work that still runs.
+    fn release(&mut self, mark: &Mark, claim: Option<&Claim>, checks: &[crate::guard::Check]) -> Answer {
+        if !self.has_quorum() {
+            return refused("store", "the cluster has no quorum: its store cannot be written");
+        }
+        let action = Action::Release { mark: mark.clone() };
+        if let Err((check, saw)) = checks.iter().try_for_each(|check| self.check(check, &action, claim)) {
+            return refused(check, saw);
+        }
+        if let MarkKind::InProgress { action } = &mark.kind
+            && self.nodes.values().filter_map(|n| n.running()).any(|w| w.action == **action)
+        {
+            return refused("lock", format!("{action} is running"));
+        }
+        match self.store.marks.iter().position(|m| m == mark) {
+            Some(i) => {
+                self.store.marks.remove(i);
+                Answer::Accepted
+            }
+            None => refused("mark", "it is not there"),
+        }
+    }
+
+    fn count_against_stop(&self, node: &NodeName, action: &Action, at: Time, happened: &mut Vec<Happening>) {
+        let covers = |m: &Mark| match &m.kind {
+            MarkKind::Stop { scope: StopScope::Cluster, .. } => true,
+            MarkKind::Stop { scope: StopScope::Node(n), .. } => n == node || action.to() == Some(n),
+            _ => false,
+        };
+        if action.phase() == Phase::Begin && self.store.marks.iter().any(covers) {
+            happened.push(Happening::Violation(Violation {
+                kind: ViolationKind::ActedAgainstStop,
+                at,
+                node: Some(node.clone()),
+                group: action.group().cloned(),
+                action: Some(action.clone()),
+            }));
+        }
+    }
+
+    pub(super) fn claim(&mut self, expected: Option<&Claim>, wanted: Option<Claim>) -> ClaimAnswer {
+        if !self.has_quorum() {
+            return ClaimAnswer::Unsure { why: "the cluster has no quorum: its store cannot be written".into() };
+        }
+        if self.store.claim.as_ref() != expected {
+            return ClaimAnswer::Lost { found: self.store.claim.clone() };
+        }
+        self.store.claim = wanted;
+        match &self.store.claim {
+            Some(claim) => ClaimAnswer::Claimed(claim.clone()),
+            None => ClaimAnswer::GivenUp,
+        }
+    }
+
+    pub(super) fn command(&mut self, command: Command, at: Time) -> Result<String, String> {
+        if let Command::Stop { node: Some(n), .. } | Command::Go { node: Some(n) } | Command::Retry { node: Some(n) } =
+            &command
+            && !self.nodes.contains_key(n)
+        {
+            return Err(format!("the cluster has no node {n}"));
+        }
+        if !self.has_quorum() && !matches!(command, Command::Retry { .. }) {
+            return Err("the cluster has no quorum: its store cannot be written; try again when it has".into());
+        }
+        let scope_of = |node: &Option<NodeName>| node.clone().map_or(StopScope::Cluster, StopScope::Node);
+        match command {
+            Command::Stop { node, why, by } => {
+                let scope = scope_of(&node);
+                self.unmark(|k| matches!(k, MarkKind::Stop { scope: s, .. } if *s == scope));
+                let kind = MarkKind::Stop { scope, why };
+                self.store.marks.push(Mark { kind, epoch: 0, holder: Holder::new(by), at });
+                Ok("the stop cord is pulled".into())
+            }
+            Command::Go { node } => {
+                let scope = scope_of(&node);
+                let before = self.store.marks.len();
+                self.unmark(|k| matches!(k, MarkKind::Stop { scope: s, .. } if *s == scope));
+                match self.store.marks.len() == before {
+                    true => Ok("no stop cord was pulled there".into()),
+                    false => Ok("the stop cord is lifted".into()),
+                }
+            }
+            Command::Retry { node } => {
+                let mut forgotten = 0;
+                for (name, truth) in &mut self.nodes {
+                    if node.as_ref().is_none_or(|n| n == name) {
+                        forgotten += truth.tries.iter().map(|t| t.failed).sum::<u32>();
+                        truth.tries.clear();
+                    }
+                }
+                Ok(format!("{forgotten} failed tries are forgotten"))
+            }
+            Command::Release => {
+                let before = self.store.marks.len();
+                self.store.marks.retain(|m| !m.kind.is_controllers());
+                let removed = before - self.store.marks.len();
+                let claim = self.store.claim.take();
+                let claim = claim.map_or(String::new(), |c| format!(" and the claim {c}"));
+                Ok(format!("removed {removed} marks{claim}; what is paused stays paused"))
+            }
+        }
+    }
+}
+
+/// Work on one machine that brings a cluster back can be done while the cluster's store cannot be written.
+fn works_without_store(action: &Action) -> bool {
+    matches!(action, Action::StartCluster { .. } | Action::RestoreServices { .. } | Action::ResumeReplication { .. })
+}

@@ -1,0 +1,106 @@
+//! The checks that a permit carries, seen on the node itself, after its mark is written.
+
+use super::{Machine, World};
+use crate::guard::Check;
+use crate::model::{Action, Claim, MarkKind};
+use crate::observed::GroupKind;
+
+impl World {
+    /// Makes one check against the truth.
+    ///
+    /// # Errors
+    /// The check's name and what it saw.
+    pub(super) fn check(&self, check: &Check, own: &Action, claim: Option<&Claim>) -> Result<(), (String, String)> {
+        let no = |saw: String| Err((name(check).to_owned(), saw));
+        match check {
+            Check::ClaimIsOurs => match (&self.store.claim, claim) {
+                (Some(there), Some(ours)) if there.epoch == ours.epoch && there.holder == ours.holder => Ok(()),
+                (Some(there), _) => no(format!("the cluster's claim is {there}")),
+                (None, _) => no("the cluster has no claim".into()),
+            },
+            Check::NothingElseInProgress => {
+                let announced = self.store.marks.iter().find(|m| match &m.kind {
+                    MarkKind::InProgress { action } => **action != *own,
+                    _ => false,
+                });
+                if let Some(mark) = announced {
+                    return no(mark.to_string());
+                }
+                match self.nodes.values().filter_map(|n| n.running()).find(|w| w.action != *own) {
+                    Some(work) => no(format!("{} is running", work.action)),
+                    None => Ok(()),
+                }
+            }
+            Check::OwnsNoRole { node } => match self.owned_by(node).find(|(_, g)| g.kind == GroupKind::Role) {
+                Some((group, _)) => no(format!("{node} owns {group:?}")),
+                None => Ok(()),
+            },
+            Check::OwnsNothing { node } => match self.owned_by(node).next() {
+                Some((group, _)) => no(format!("{node} owns {group:?}")),
+                None => Ok(()),
+            },
+            Check::Owner { group, node } => match self.groups.get(group) {
+                Some(truth) if truth.owner == *node => Ok(()),
+                Some(truth) => no(format!("{group:?} is on {}", truth.owner)),
+                None => no(format!("there is no group {group:?}")),
+            },
+            Check::Up { node } if self.is_member(node) => Ok(()),
+            Check::Up { node } => no(format!("{node} is not a full member")),
+            Check::NotPaused { node } => match self.nodes.get(node) {
+                Some(truth) if truth.paused.is_none() => Ok(()),
+                _ => no(format!("{node} is paused")),
+            },
+            Check::PausedByUs { node } => {
+                let marked =
+                    self.store.marks.iter().any(|m| matches!(&m.kind, MarkKind::Pause { node: n } if n == node));
+                match (self.nodes.get(node).is_some_and(|n| n.paused.is_some()), marked) {
+                    (true, true) => Ok(()),
+                    (true, false) => no(format!("{node} is paused without our mark")),
+                    (false, _) => no(format!("{node} is not paused")),
+                }
+            }
+            Check::QuorumWithout { node, margin } => {
+                let votes = self.votes(Some(node));
+                let enough = votes.nodes > 0 && votes.present() >= votes.needed.saturating_add(*margin);
+                if enough || self.is_standalone() {
+                    Ok(())
+                } else {
+                    no(format!("without {node}, {} votes are left and {} needed", votes.present(), votes.needed))
+                }
+            }
+            Check::Hash { file, sha256 } => {
+                // The node it is for is the one that checks; it is the action's.
+                let staged = own.node().and_then(|n| self.nodes.get(n)).and_then(|n| n.staged.get(file));
+                match staged {
+                    Some(hash) if hash == sha256 => Ok(()),
+                    Some(hash) => no(format!("{file} has the SHA-256 {hash}")),
+                    None => no(format!("{file} is not on the node")),
+                }
+            }
+            Check::NoRival { node } => match self.nodes.get(node) {
+                Some(truth) if truth.machine != Machine::Up => no(format!("{node} does not answer")),
+                Some(truth) => match &truth.rival {
+                    Some(rival) => no(format!("{rival} is at work on {node}")),
+                    None => Ok(()),
+                },
+                None => no(format!("there is no node {node}")),
+            },
+        }
+    }
+}
+
+fn name(check: &Check) -> &'static str {
+    match check {
+        Check::ClaimIsOurs => "claimIsOurs",
+        Check::NothingElseInProgress => "nothingElseInProgress",
+        Check::OwnsNoRole { .. } => "ownsNoRole",
+        Check::OwnsNothing { .. } => "ownsNothing",
+        Check::Owner { .. } => "owner",
+        Check::Up { .. } => "up",
+        Check::NotPaused { .. } => "notPaused",
+        Check::PausedByUs { .. } => "pausedByUs",
+        Check::QuorumWithout { .. } => "quorumWithout",
+        Check::Hash { .. } => "hash",
+        Check::NoRival { .. } => "noRival",
+    }
+}

@@ -1,0 +1,56 @@
+//! What the cluster would do by itself because of an action: tried out on a copy of the world.
+
+use super::{Event, World};
+use crate::model::{Action, GroupName, Time};
+use crate::observed::{GroupState, SideEffect, SideEffectKind};
+
+impl World {
+    /// What would become of groups that the action does not name, if it were done now and everything came to rest.
+    ///
+    /// What would happen without the action is not its effect.
+    pub fn foresee(&self, action: &Action, at: Time) -> Vec<SideEffect> {
+        let mut without = self.clone();
+        without.settle(at);
+        let mut with = self.clone();
+        for node in with.nodes.values_mut() {
+            // Fences and locks say nothing of what an action would do.
+            node.epoch_seen = 0;
+        }
+        with.step(Event::perform(action.clone(), None, Vec::new()), at);
+        let mut disturbed = Vec::new();
+        // More steps than any cluster of this size needs to come to rest.
+        for _ in 0..64 * (with.nodes.len() + with.groups.len() + 1) {
+            with.note_down(&mut disturbed);
+            let Some(tick) = with.enabled().into_iter().next() else { break };
+            with.step(Event::Tick(tick), at);
+        }
+        let mut effects = Vec::new();
+        for (name, before) in &self.groups {
+            if action.group() == Some(name) {
+                continue;
+            }
+            let (Some(after), Some(idle)) = (with.groups.get(name), without.groups.get(name)) else { continue };
+            let up = |s: GroupState| matches!(s, GroupState::Online | GroupState::PartiallyOnline);
+            let kind = if after.owner != idle.owner {
+                SideEffectKind::Moves { from: before.owner.clone(), to: after.owner.clone() }
+            } else if up(idle.state) && !up(after.state) {
+                SideEffectKind::Stops { on: before.owner.clone() }
+            } else if up(before.state) && up(idle.state) && disturbed.contains(name) {
+                SideEffectKind::Restarts { on: after.owner.clone() }
+            } else {
+                continue;
+            };
+            effects.push(SideEffect { group: name.clone(), kind });
+        }
+        effects
+    }
+
+    fn note_down(&self, seen: &mut Vec<GroupName>) {
+        for (name, group) in &self.groups {
+            let up = matches!(group.state, GroupState::Online | GroupState::PartiallyOnline);
+            if !up && !seen.contains(name) {
+                seen.push(name.clone());
+            }
+        }
+    }
+}
