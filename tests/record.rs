@@ -211,6 +211,39 @@ fn rolls_approvals_stops_plans_and_manifests_survive_a_restart() {
 }
 
 #[test]
+fn an_approval_that_is_used_up_or_replaced_does_not_come_back() {
+    let home = tempfile::tempdir().unwrap();
+    let store = write(home.path());
+    let step = |from: &str, to: &str| PlannedHandoff {
+        group: "MBX1".into(),
+        from: from.into(),
+        to: to.into(),
+        style: HandoffStyle::Online,
+    };
+    let action = |s: &PlannedHandoff| Action::Handoff {
+        group: s.group.clone(),
+        from: s.from.clone(),
+        to: s.to.clone(),
+        style: s.style,
+    };
+    let sequence = vec![step("EXNODE1", "EXNODE2"), step("EXNODE2", "EXNODE1")];
+    let two = Approval { remaining: sequence.clone(), ..approval() };
+    let outcome = |step: &PlannedHandoff, failure: Option<&str>| {
+        let failure = failure.map(str::to_owned);
+        store.append(&entry(EntryKind::Outcome { action: action(step), failure, took: Duration::ZERO })).unwrap();
+        store.approvals(&mbx()).unwrap()
+    };
+    store.append(&entry(EntryKind::Approved { approval: Approval { hash: "before".into(), ..two.clone() } })).unwrap();
+    store.append(&entry(EntryKind::Approved { approval: two.clone() })).unwrap();
+    assert_eq!(store.approvals(&mbx()).unwrap(), [two.clone()], "the newer takes the place of the older");
+    assert_eq!(outcome(&sequence[0], Some("failed")), [two.clone()], "a handoff that failed uses nothing up");
+    assert_eq!(outcome(&sequence[1], None), [two.clone()], "nor does one out of turn");
+    let one = Approval { remaining: vec![sequence[1].clone()], ..two };
+    assert_eq!(outcome(&sequence[0], None), [one]);
+    assert_eq!(outcome(&sequence[1], None), []);
+}
+
+#[test]
 fn a_damaged_file_is_named_and_left_alone() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("record.db");

@@ -12,12 +12,12 @@ use crate::model::{ClusterName, Time};
 /// One thing to remember. What is already so is not written again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A line of the journal, and what follows from it: a roll starts or ends, an approval comes or goes, a proved
-    /// action is a sample of how long such actions take.
+    /// A line of the journal, and what follows from it: a roll starts or ends; an approval takes the place of the one
+    /// before, is void, or loses the handoff that was done; a proved action is a sample of how long such actions take.
     Entry(Entry),
     /// The ledger of a cluster's roll.
     Roll(ClusterName, Roll),
-    /// An approval as it is now, after a handoff of its sequence was done.
+    /// An approval as it is now; one of which nothing remains is removed.
     Approval(ClusterName, Approval),
     /// A plan that was shown to people, who may approve it by its hash.
     ShownPlan(ShownPlan),

@@ -135,9 +135,12 @@ pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> 
     match what {
         EntryKind::RollStarted { counts } => rolls::start(file, cluster, *at, counts)?,
         EntryKind::Converged { counts } => rolls::end(file, cluster, *at, counts)?,
-        EntryKind::Approved { approval } => approvals::set(file, cluster, approval)?,
+        EntryKind::Approved { approval } => approvals::put_in_force(file, cluster, approval)?,
         EntryKind::ApprovalVoid { hash, .. } => approvals::remove(file, cluster, hash)?,
-        EntryKind::Outcome { action, failure: None, took } => samples::add(file, cluster, action, *took, *at)?,
+        EntryKind::Outcome { action, failure: None, took } => {
+            approvals::use_up(file, cluster, action)?;
+            samples::add(file, cluster, action, *took, *at)?;
+        }
         _ => {}
     }
     Ok(id)
