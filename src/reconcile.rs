@@ -1,1 +1,473 @@
-//! reconcile
+//! THE LOOP, one cluster at a time: observe, decide, guard, act, record, and look again.
+//!
+//! A [`Turn`] does no I/O and knows no clock: it takes an [`Input`] and returns the [`Effect`] that it wants next.
+//! The daemon awaits effects with tokio; tests and the simulator carry them out synchronously. Between any two
+//! effects everything may die: what must survive lives in the cluster, and the next look finds it there.
+//!
+//! Absent on purpose: tokio, drivers, files. Nothing that a turn remembers ([`memory`]) keeps a cluster safe.
+
+pub mod memory;
+mod notes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::desired::Cluster;
+use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Permit, RuleSet};
+use crate::model::time::{between, later};
+use crate::model::{Action, Answer, Claim, Hold, Known, Phase, Time};
+use crate::observed::{Observation, SideEffect};
+use crate::plan::{self, Decision};
+use crate::record::{Entry, EntryKind};
+
+pub use memory::{LastLook, Memory};
+
+/// What a turn wants done next. Each is a point at which the process may die.
+#[derive(Debug)]
+pub enum Effect {
+    /// Look at the cluster; answered by [`Input::Observed`].
+    Observe,
+    /// Ask what the cluster would do by itself; answered by [`Input::Foreseen`].
+    Foresee(Action),
+    /// Replace the claim if it is still as expected; answered by [`Input::Claimed`].
+    Claim {
+        /// As last read.
+        expected: Option<Claim>,
+        /// What shall stand there; `None` gives it up.
+        wanted: Option<Claim>,
+    },
+    /// Write these lines to the journal; answered by [`Input::Recorded`].
+    Record(Vec<Entry>),
+    /// Do it; answered by [`Input::Performed`].
+    Perform(Permit),
+    /// The turn is over. The next one begins then, or when something wakes it.
+    SleepUntil(Wake),
+    /// The turn is over and there is nothing left to look after: the cluster's manifest is gone, and so is all of ours.
+    Done,
+}
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// At this time something becomes possible that is not now: time alone releases it.
+    Due(Time),
+    /// At this time it is worth a look, in case the world has changed.
+    Idle(Time),
+}
+
+/// What has become of the effect that was wanted.
+#[derive(Debug)]
+pub enum Input {
+    /// Begin a turn.
+    Wake,
+    /// The look.
+    Observed(Observation),
+    /// The driver's foresight.
+    Foreseen(Known<Vec<SideEffect>>),
+    /// The claim stands, or is given up (`None`); or what stands there instead, in words.
+    Claimed(Result<Option<Claim>, String>),
+    /// Written, or why not.
+    Recorded(Result<(), Arc<str>>),
+    /// The driver's answer.
+    Performed(Answer),
+}
+
+/// What surrounds a step: the other clusters, and the time.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The other clusters.
+    pub fleet: &'a FleetFacts,
+    /// Now.
+    pub now: Time,
+}
+
+/// One cluster's loop.
+pub struct Turn {
+    /// What the manifests want.
+    pub desired: Arc<Cluster>,
+    /// The commit, or hash, they come from.
+    pub revision: Arc<str>,
+    /// How long things take.
+    pub forecast: Arc<Forecast>,
+    /// What the driver says of its stack.
+    pub traits: DriverTraits,
+    /// Which rules are in force.
+    pub rules: RuleSet,
+    /// What this controller remembers that rules may look at.
+    pub history: History,
+    /// What it remembers besides, for telling people.
+    pub memory: Memory,
+    stage: Stage,
+    entries: Vec<Entry>,
+}
+
+/// Where a turn stands. Each variant waits for one input.
+enum Stage {
+    /// For [`Input::Wake`].
+    Asleep,
+    /// For the look that is decided on.
+    Looking,
+    /// For the claim, before the first begin. Marks are read after it, in the next look.
+    Claiming(Action),
+    /// For the claim, after a change of membership.
+    ClaimingAgain,
+    /// For the heartbeat's answer, then sleep.
+    Beating(Wake),
+    /// For the claim to be given up.
+    GivingUp(Wake),
+    /// For the look that is judged on.
+    LookingAgain(Action),
+    /// For the driver's foresight, with the look that is judged on.
+    Foreseeing(Action, Box<Observation>),
+    /// For the journal, before acting.
+    Intending(Permit),
+    /// For the driver's answer.
+    Acting(Action),
+    /// For the journal, before sleeping.
+    Closing(Wake),
+    /// For the journal, before ending for good.
+    Ending,
+}
+
+impl Turn {
+    /// A loop that has seen nothing yet.
+    pub fn new(
+        desired: Arc<Cluster>,
+        revision: Arc<str>,
+        forecast: Arc<Forecast>,
+        traits: DriverTraits,
+        rules: RuleSet,
+        history: History,
+        memory: Memory,
+    ) -> Self {
+        Self { desired, revision, forecast, traits, rules, history, memory, stage: Stage::Asleep, entries: Vec::new() }
+    }
+
+    /// True between turns.
+    pub fn is_asleep(&self) -> bool {
+        matches!(self.stage, Stage::Asleep)
+    }
+
+    /// Takes the answer to the last effect and says what to do next.
+    ///
+    /// An input that does not answer the last effect begins the turn anew: after any doubt, look.
+    pub fn step(&mut self, input: Input, around: Around<'_>) -> Effect {
+        match (std::mem::replace(&mut self.stage, Stage::Asleep), input) {
+            (Stage::Asleep, Input::Wake) => self.look(),
+            (Stage::Looking, Input::Observed(seen)) => self.decide(seen, around),
+            (Stage::Claiming(action), Input::Claimed(Ok(Some(claim)))) => self.claimed(action, claim, around),
+            (Stage::ClaimingAgain, Input::Claimed(Ok(Some(_)))) => self.claimed_again(around),
+            (Stage::Claiming(_) | Stage::ClaimingAgain, Input::Claimed(other)) => self.not_claimed(other, around),
+            (Stage::LookingAgain(action), Input::Observed(seen)) => self.foresee(action, seen, around),
+            (Stage::Foreseeing(action, seen), Input::Foreseen(foreseen)) => {
+                self.guard(action, &seen, &foreseen, around)
+            }
+            (Stage::Intending(permit), Input::Recorded(written)) => self.act(permit, written, around),
+            (Stage::Acting(action), Input::Performed(answer)) => self.answered(action, answer, around),
+            (Stage::Beating(wake), Input::Claimed(answer)) => {
+                self.beaten(answer, around.now);
+                self.close(wake, around)
+            }
+            (Stage::GivingUp(wake), Input::Claimed(answer)) => self.given_up(answer, wake, around),
+            (Stage::Closing(wake), Input::Recorded(written)) => self.recorded(written, wake),
+            (Stage::Ending, Input::Recorded(_)) => Effect::Done,
+            (_, _) => self.look(),
+        }
+    }
+
+    /// What the rules may look at, with this look.
+    pub fn facts<'a>(
+        &'a self,
+        seen: &'a Observation,
+        foreseen: &'a Known<Vec<SideEffect>>,
+        around: Around<'a>,
+    ) -> Facts<'a> {
+        Facts {
+            desired: &self.desired,
+            seen,
+            fleet: around.fleet,
+            history: &self.history,
+            forecast: &self.forecast,
+            foreseen,
+            traits: self.traits,
+            rules: self.rules,
+            now: around.now,
+        }
+    }
+
+    // observe
+
+    fn look(&mut self) -> Effect {
+        self.stage = Stage::Looking;
+        Effect::Observe
+    }
+
+    // decide
+
+    fn decide(&mut self, seen: Observation, around: Around<'_>) -> Effect {
+        self.note(&seen, around);
+        if let Some(claim) = self.our_claim(&seen).filter(|_| self.must_claim_again()) {
+            return self.claim_again(claim, &seen, around);
+        }
+        let nothing = Known::unknown("nothing was asked for yet");
+        let decision = plan::decide(&self.facts(&seen, &nothing, around));
+        let decision = self.weigh_approvals(decision, &seen, around);
+        self.note_decision(&decision, &seen, around);
+        self.memory.last_look = Some(LastLook { seen: Arc::new(seen), decision: Arc::new(decision.clone()) });
+        let Some(seen) = self.memory.last_look.as_ref().map(|l| Arc::clone(&l.seen)) else { return self.look() };
+        match decision {
+            Decision::Act(action) if self.holds_claim(&seen, around) => self.look_again(action),
+            Decision::Act(action) => self.claim(action, &seen, around),
+            Decision::Wait { until, .. } => {
+                let wake = self.wake_for_wait(until, around.now);
+                self.keep_or_give_up_claim(&seen, wake, around)
+            }
+            Decision::Blocked(_) | Decision::Converged | Decision::Releasing => {
+                let wake = Wake::Idle(later(around.now, self.memory.idle_look()));
+                self.keep_or_give_up_claim(&seen, wake, around)
+            }
+        }
+    }
+
+    // claim: first the claim, then the marks
+
+    fn claim(&mut self, action: Action, seen: &Observation, around: Around<'_>) -> Effect {
+        match guard::claimable(seen, &self.history) {
+            Ok(epoch) => {
+                let expected = match &seen.claim {
+                    Known::Known { value, .. } => value.clone(),
+                    Known::Unknown { .. } => None,
+                };
+                let wanted = Claim { epoch, holder: self.history.holder.clone(), heartbeat: 0 };
+                self.stage = Stage::Claiming(action);
+                Effect::Claim { expected, wanted: Some(wanted) }
+            }
+            Err(hold) => {
+                self.say_refused(&action, std::slice::from_ref(&hold), around);
+                let wake = Wake::Idle(later(around.now, self.memory.idle_look()));
+                self.close(wake, around)
+            }
+        }
+    }
+
+    fn claimed(&mut self, action: Action, claim: Claim, around: Around<'_>) -> Effect {
+        self.history.claimed_at = Some(around.now);
+        self.memory.beat_at = Some(around.now);
+        self.say(around.now, EntryKind::Claimed { claim: claim.to_string() });
+        self.look_again(action)
+    }
+
+    /// Membership has changed since we claimed: claim again, look again, and only then begin anything.
+    fn claim_again(&mut self, claim: Claim, seen: &Observation, around: Around<'_>) -> Effect {
+        match guard::claimable(seen, &self.history) {
+            Ok(epoch) => {
+                let wanted = Claim { epoch, ..claim.clone() };
+                self.stage = Stage::ClaimingAgain;
+                Effect::Claim { expected: Some(claim), wanted: Some(wanted) }
+            }
+            Err(_) => self.close(Wake::Idle(later(around.now, self.memory.soon(around.now))), around),
+        }
+    }
+
+    fn claimed_again(&mut self, around: Around<'_>) -> Effect {
+        self.history.claimed_at = Some(around.now);
+        self.memory.beat_at = Some(around.now);
+        self.look()
+    }
+
+    fn not_claimed(&mut self, answer: Result<Option<Claim>, String>, around: Around<'_>) -> Effect {
+        let why = answer.err().unwrap_or_else(|| "it was given up".to_owned());
+        self.memory.trouble = Some(format!("the cluster could not be claimed: {why}"));
+        self.memory.misses += 1;
+        self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
+    }
+
+    // look again, just before acting
+
+    fn look_again(&mut self, action: Action) -> Effect {
+        self.stage = Stage::LookingAgain(action);
+        Effect::Observe
+    }
+
+    fn foresee(&mut self, action: Action, seen: Observation, around: Around<'_>) -> Effect {
+        self.note(&seen, around);
+        self.stage = Stage::Foreseeing(action.clone(), Box::new(seen));
+        Effect::Foresee(action)
+    }
+
+    // guard
+
+    fn guard(
+        &mut self,
+        action: Action,
+        seen: &Observation,
+        foreseen: &Known<Vec<SideEffect>>,
+        around: Around<'_>,
+    ) -> Effect {
+        let facts = self.facts(seen, foreseen, around);
+        match guard::judge(action.clone(), &facts) {
+            Ok(permit) => {
+                let inputs = notes::inputs(&facts);
+                self.say(
+                    around.now,
+                    EntryKind::Intended {
+                        action: permit.action().clone(),
+                        rules: notes::rules_asked(permit.action(), self.rules),
+                        inputs,
+                    },
+                );
+                self.stage = Stage::Intending(permit);
+                Effect::Record(std::mem::take(&mut self.entries))
+            }
+            Err(holds) => {
+                self.say_refused(&action, &holds, around);
+                self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
+            }
+        }
+    }
+
+    // act
+
+    fn act(&mut self, permit: Permit, written: Result<(), Arc<str>>, around: Around<'_>) -> Effect {
+        self.history.record_error = written.err();
+        // What cannot be written down is not begun; but a full disk must not leave a role stopped or a node paused.
+        if self.history.record_error.is_some() && permit.action().phase() == Phase::Begin {
+            self.stage = Stage::Asleep;
+            return Effect::SleepUntil(Wake::Due(later(around.now, self.memory.soon(around.now))));
+        }
+        self.stage = Stage::Acting(permit.action().clone());
+        Effect::Perform(permit)
+    }
+
+    fn answered(&mut self, action: Action, answer: Answer, around: Around<'_>) -> Effect {
+        self.note_answer(&action, &answer, around.now);
+        self.say(around.now, EntryKind::Answered { action, answer });
+        let wake = Wake::Idle(later(around.now, self.memory.soon(around.now)));
+        self.close(wake, around)
+    }
+
+    // record
+
+    fn close(&mut self, wake: Wake, _around: Around<'_>) -> Effect {
+        if self.entries.is_empty() {
+            self.stage = Stage::Asleep;
+            Effect::SleepUntil(wake)
+        } else {
+            self.stage = Stage::Closing(wake);
+            Effect::Record(std::mem::take(&mut self.entries))
+        }
+    }
+
+    fn recorded(&mut self, written: Result<(), Arc<str>>, wake: Wake) -> Effect {
+        self.history.record_error = written.err();
+        self.stage = Stage::Asleep;
+        Effect::SleepUntil(wake)
+    }
+
+    // the claim, while it is held
+
+    fn keep_or_give_up_claim(&mut self, seen: &Observation, wake: Wake, around: Around<'_>) -> Effect {
+        let ours = self.our_claim(seen);
+        let left = seen.known_marks().any(|m| m.kind.is_controllers())
+            || seen.nodes.values().any(|n| n.running_work().is_some());
+        match ours {
+            Some(claim) if !left && self.has_nothing_to_do_soon(wake, around.now) => {
+                self.stage = Stage::GivingUp(wake);
+                Effect::Claim { expected: Some(claim), wanted: None }
+            }
+            Some(claim) if self.memory.beat_is_due(around.now) => {
+                let wanted = Claim { heartbeat: claim.heartbeat.wrapping_add(1), ..claim.clone() };
+                self.stage = Stage::Beating(wake);
+                Effect::Claim { expected: Some(claim), wanted: Some(wanted) }
+            }
+            Some(_) => self.close(wake, around),
+            None => self.close_or_end(!left, wake, around),
+        }
+    }
+
+    fn given_up(&mut self, answer: Result<Option<Claim>, String>, wake: Wake, around: Around<'_>) -> Effect {
+        match answer {
+            Ok(_) => {
+                self.history.claimed_at = None;
+                self.history.membership_changed_at = None;
+                self.close_or_end(true, wake, around)
+            }
+            Err(why) => {
+                self.memory.trouble = Some(format!("the claim could not be given up: {why}"));
+                self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
+            }
+        }
+    }
+
+    fn close_or_end(&mut self, nothing_left: bool, wake: Wake, around: Around<'_>) -> Effect {
+        if nothing_left && self.desired.broken.as_ref().is_some_and(|b| b.releasing) && self.memory.saw_marks {
+            if self.entries.is_empty() {
+                return Effect::Done;
+            }
+            self.stage = Stage::Ending;
+            return Effect::Record(std::mem::take(&mut self.entries));
+        }
+        self.close(wake, around)
+    }
+
+    fn beaten(&mut self, answer: Result<Option<Claim>, String>, now: Time) {
+        match answer {
+            Ok(_) => self.memory.beat_at = Some(now),
+            Err(why) => self.memory.trouble = Some(format!("the heartbeat was not written: {why}")),
+        }
+    }
+
+    /// A claim of an earlier life of ours is claimed anew: another may have acted since.
+    fn holds_claim(&self, seen: &Observation, around: Around<'_>) -> bool {
+        let nothing = Known::unknown("nothing was asked for yet");
+        self.history.claimed_at.is_some() && plan::needs_claim(&self.facts(seen, &nothing, around)).is_none()
+    }
+
+    fn must_claim_again(&self) -> bool {
+        match (self.history.membership_changed_at, self.history.claimed_at) {
+            (Some(changed), Some(claimed)) => claimed < changed,
+            _ => false,
+        }
+    }
+
+    fn our_claim(&self, seen: &Observation) -> Option<Claim> {
+        match &seen.claim {
+            Known::Known { value: Some(claim), .. } if claim.holder == self.history.holder => Some(claim.clone()),
+            _ => None,
+        }
+    }
+
+    fn has_nothing_to_do_soon(&self, wake: Wake, now: Time) -> bool {
+        match wake {
+            Wake::Idle(_) => true,
+            Wake::Due(at) => between(now, at) > Duration::from_secs(600),
+        }
+    }
+
+    fn wake_for_wait(&mut self, until: Option<Time>, now: Time) -> Wake {
+        match until {
+            Some(at) => Wake::Due(at.max(later(now, Duration::from_millis(100)))),
+            None if !self.memory.pending.is_empty() => Wake::Idle(later(now, self.memory.soon(now))),
+            None => match self.memory.foreign_claim_ends() {
+                Some(at) => Wake::Due(at.max(later(now, self.memory.soon(now)))),
+                None => Wake::Idle(later(now, self.memory.idle_look())),
+            },
+        }
+    }
+
+    fn say(&mut self, at: Time, what: EntryKind) {
+        self.entries.push(Entry { cluster: self.desired.name.clone(), at, revision: Arc::clone(&self.revision), what });
+    }
+
+    fn say_refused(&mut self, action: &Action, holds: &[Hold], around: Around<'_>) {
+        self.memory.misses += 1;
+        self.memory.trouble = Some(format!("{action} was not permitted on the look just before it"));
+        let decided = EntryKind::Decided {
+            decision: format!("refused {action}"),
+            holds: holds.iter().map(ToString::to_string).collect(),
+        };
+        if self.memory.is_news(&decided) {
+            self.say(around.now, decided);
+        }
+    }
+}

@@ -210,3 +210,18 @@ impl Forecast {
         exact.or_else(|| self.by_kind.get(&action.kind())).copied().unwrap_or(Self::UNKNOWN)
     }
 }
+
+impl History {
+    /// A controller that remembers nothing.
+    pub fn new(holder: Holder) -> Self {
+        Self {
+            holder,
+            foreign_silence: None,
+            takeover_of_epoch: None,
+            approvals: Vec::new(),
+            record_error: None,
+            membership_changed_at: None,
+            claimed_at: None,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What the other clusters are told of one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::desired::Mode;
+use crate::guard::{ClusterFacts, FleetFacts, RollState};
+use crate::model::{ClusterName, Known, MarkKind, NodeName, NodeRef, Phase, RollupName, Standing};
+use crate::observed::{Membership, Node, Observation};
+use crate::plan::Decision;
+use crate::reconcile::Turn;
+
+/// Where a failure was seen: rollup and signature.
+type Failures = BTreeMap<(RollupName, String), BTreeSet<NodeRef>>;
+
+/// What others need to know of a cluster after a look at it.
+pub(super) fn cluster_facts(turn: &Turn, fleet: &FleetFacts) -> ClusterFacts {
+    let desired = &turn.desired;
+    let standby_clusters: BTreeSet<_> =
+        desired.groups.values().flat_map(|g| &g.standby_targets).map(|t| t.cluster.clone()).collect();
+    let facts = ClusterFacts {
+        roll: RollState::Unknown,
+        canary: desired.labels.get("rollward/canary").is_some_and(|value| value == "true"),
+        acts: desired.mode == Mode::Act,
+        standby_clusters,
+        nodes: BTreeMap::new(),
+        in_the_middle: None,
+    };
+    let Some(look) = &turn.memory.last_look else { return facts };
+    let seen = &*look.seen;
+    let is_source = !facts.standby_clusters.is_empty();
+    let nodes = seen
+        .nodes
+        .iter()
+        .filter(|(name, _)| {
+            let this = NodeRef { cluster: desired.name.clone(), node: NodeName::clone(name) };
+            is_source || fleet.sources_of.contains_key(&this)
+        })
+        .map(|(name, node)| (name.clone(), (node.installed.clone(), is_out(node))))
+        .collect();
+    ClusterFacts { roll: roll_state(turn, seen, &look.decision), nodes, in_the_middle: middle(seen), ..facts }
+}
+
+/// Out of service: not a full member, or paused by anybody.
+fn is_out(node: &Node) -> Known<bool> {
+    match (&node.membership, &node.paused) {
+        (Known::Known { value: Membership::Up, at }, Known::Known { value: paused, .. }) => Known::seen(*paused, *at),
+        (Known::Known { at, .. }, Known::Known { .. }) => Known::seen(true, *at),
+        (Known::Unknown { why }, _) | (_, Known::Unknown { why }) => Known::unknown(why.clone()),
+    }
+}
+
+fn roll_state(turn: &Turn, seen: &Observation, decision: &Decision) -> RollState {
+    if matches!(decision, Decision::Converged) {
+        return RollState::Converged { since: turn.memory.converged_since };
+    }
+    let ours = seen.known_marks().any(|m| m.kind.is_controllers());
+    let at_work = seen.nodes.values().any(|n| n.running_work().is_some());
+    let current = |(name, spec): (&NodeName, &crate::desired::NodeSpec)| {
+        seen.nodes.get(name).is_some_and(|n| spec.rollup.standing(&n.installed) == Ok(Standing::Current))
+    };
+    // Half updated counts as begun, by whomever: it is to be finished before another cluster begins.
+    if ours || at_work || turn.desired.nodes.iter().any(current) { RollState::InRoll } else { RollState::Waiting }
+}
+
+/// The node that is in the middle of being worked on.
+fn middle(seen: &Observation) -> Option<NodeName> {
+    let marked = seen.known_marks().find_map(|m| match &m.kind {
+        MarkKind::Pause { node } => Some(node.clone()),
+        MarkKind::InProgress { action } if action.phase() == Phase::Begin => action.node().cloned(),
+        _ => None,
+    });
+    marked.or_else(|| seen.nodes.iter().find(|(_, n)| n.running_work().is_some()).map(|(name, _)| name.clone()))
+}
+
+/// True if the difference may matter to another cluster; ages do not.
+pub(super) fn differ(old: &ClusterFacts, new: &ClusterFacts) -> bool {
+    let out = |facts: &ClusterFacts| -> Vec<_> {
+        facts
+            .nodes
+            .iter()
+            .map(|(name, (installed, out))| {
+                let versions: Vec<_> =
+                    installed.iter().map(|(package, version)| (package.clone(), value(version))).collect();
+                (name.clone(), versions, value(out))
+            })
+            .collect()
+    };
+    old.roll != new.roll
+        || old.canary != new.canary
+        || old.acts != new.acts
+        || old.in_the_middle != new.in_the_middle
+        || out(old) != out(new)
+}
+
+fn value<T: Clone>(known: &Known<T>) -> Option<T> {
+    match known {
+        Known::Known { value, .. } => Some(value.clone()),
+        Known::Unknown { .. } => None,
+    }
+}
+
+/// The failures that a cluster's nodes remember.
+pub(super) fn failures(turn: &Turn) -> Failures {
+    let mut failures = Failures::new();
+    let Some(look) = &turn.memory.last_look else { return failures };
+    for (name, node) in &look.seen.nodes {
+        let Known::Known { value: tries, .. } = &node.tries else { continue };
+        for tries in tries.iter().filter(|t| t.failed > 0) {
+            failures
+                .entry((tries.rollup.clone(), tries.signature.clone()))
+                .or_default()
+                .insert(NodeRef { cluster: turn.desired.name.clone(), node: name.clone() });
+        }
+    }
+    failures
+}
+
+/// Puts a cluster's failures in place of its former ones; true if anything changed.
+pub(super) fn update_failures(all: &mut Failures, cluster: &ClusterName, new: Failures) -> bool {
+    let old: Failures = all
+        .iter()
+        .map(|(key, nodes)| {
+            let own: BTreeSet<_> = nodes.iter().filter(|n| n.cluster == *cluster).cloned().collect();
+            (key.clone(), own)
+        })
+        .filter(|(_, nodes)| !nodes.is_empty())
+        .collect();
+    if old == new {
+        return false;
+    }
+    all.retain(|_, nodes| {
+        nodes.retain(|n| n.cluster != *cluster);
+        !nodes.is_empty()
+    });
+    for (key, nodes) in new {
+        all.entry(key).or_default().extend(nodes);
+    }
+    true
+}

@@ -1,0 +1,136 @@
+//! What a loop remembers between turns, to tell people and to pace itself. All of it may be lost at any moment:
+//! predictions widen, counts of the present roll start anew, and nothing else happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::time::{between, later};
+use crate::model::{Action, Claim, ClusterName, GroupName, NodeName, Time};
+use crate::observed::Observation;
+use crate::plan::Decision;
+use crate::record::{EntryKind, RollCounts};
+
+/// How often a claim's heartbeat is written while it is held.
+pub const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// How long a foreign heartbeat may stand still before its holder counts as gone: three beats and a look.
+pub const SILENCE: Duration = Duration::from_secs(90);
+
+/// How often a cluster is looked at in which nothing is going on. A net under lost wake-ups.
+const IDLE_LOOK: Duration = Duration::from_secs(30);
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// The last look that was decided on, and the decision.
+    pub last_look: Option<LastLook>,
+    /// Actions that a driver accepted, or may have, and whose end has not been seen.
+    pub pending: Vec<Pending>,
+    /// The present roll.
+    pub roll: Option<Roll>,
+    /// The first time after the last roll at which the cluster was seen converged.
+    pub converged_since: Option<Time>,
+    /// When the last heartbeat was written.
+    pub beat_at: Option<Time>,
+    /// What last went wrong outside the rules, in words; cleared by the next success.
+    pub trouble: Option<String>,
+    /// Whether the marks could be read in the last look.
+    pub saw_marks: bool,
+    /// The members of the last look, if every node's membership was known.
+    pub(super) members: Option<BTreeSet<NodeName>>,
+    /// Where each role was.
+    pub(super) owners: BTreeMap<GroupName, NodeName>,
+    /// Since when each role has been seen down.
+    pub(super) down_since: BTreeMap<GroupName, Time>,
+    /// A foreign claim, and since when its heartbeat has not moved.
+    pub(super) foreign: Option<(Claim, Time)>,
+    /// The last thing told of decisions, so that it is told once.
+    told: Option<EntryKind>,
+    /// Refusals, lost claims and finishing actions that did not take, in a row; paces what is tried again.
+    pub(super) misses: u32,
+    /// Paces idle looks of many clusters apart.
+    pace: u64,
+}
+
+/// A look and what was decided on it.
+#[derive(Clone, Debug)]
+pub struct LastLook {
+    /// The look.
+    pub seen: Arc<Observation>,
+    /// The decision.
+    pub decision: Arc<Decision>,
+}
+
+/// An action whose end has not been seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The action.
+    pub action: Action,
+    /// When it was given to the driver.
+    pub since: Time,
+}
+
+/// The present roll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roll {
+    /// Its first look.
+    pub started: Time,
+    /// When it was converged.
+    pub finished: Option<Time>,
+    /// Handoffs.
+    pub counts: RollCounts,
+    /// Actions that were begun.
+    pub actions: u32,
+    /// Outage of each role, as looks saw it.
+    pub outages: BTreeMap<GroupName, Duration>,
+    /// Predicted outage of each role, as planned at the first look.
+    pub predicted: BTreeMap<GroupName, crate::model::Spread>,
+    /// A failover happened, and what it makes necessary has not been counted yet.
+    pub recount: bool,
+}
+
+impl Memory {
+    /// A memory of nothing, for the cluster of this name.
+    pub fn new(cluster: &ClusterName) -> Self {
+        let pace = cluster
+            .as_str()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        Self { pace, ..Self::default() }
+    }
+
+    /// When to look again at a cluster in which nothing is going on: 30 s, up to a tenth sooner or later, so that a
+    /// thousand clusters are not looked at in one instant.
+    pub fn idle_look(&mut self) -> Duration {
+        self.pace = self.pace.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let percent = 90 + u32::try_from(self.pace >> 33).unwrap_or(0) % 21;
+        IDLE_LOOK * percent / 100
+    }
+
+    /// When to look again after an action: at once at first, more seldom as it takes longer.
+    pub fn soon(&self, now: Time) -> Duration {
+        let elapsed = self.pending.iter().map(|p| between(p.since, now)).min().unwrap_or_default();
+        let back_off = Duration::from_millis(250) * (1 << self.misses.min(8));
+        (elapsed / 8).max(back_off).min(Duration::from_secs(60))
+    }
+
+    /// True if a held claim's heartbeat should be written.
+    pub fn beat_is_due(&self, now: Time) -> bool {
+        self.beat_at.is_none_or(|at| between(at, now) >= HEARTBEAT)
+    }
+
+    /// When a foreign claim will have been silent for longer than its limit, if nothing moves it.
+    pub(super) fn foreign_claim_ends(&self) -> Option<Time> {
+        self.foreign.as_ref().map(|(_, since)| later(*since, SILENCE + Duration::from_secs(1)))
+    }
+
+    /// True, once, if this was not the last thing told. Ages and times in words do not make news.
+    pub(super) fn is_news(&mut self, what: &EntryKind) -> bool {
+        if self.told.as_ref() == Some(what) {
+            return false;
+        }
+        self.told = Some(what.clone());
+        true
+    }
+}

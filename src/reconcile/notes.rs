@@ -1,0 +1,308 @@
+//! Telling: what a look shows of actions, roles and failovers, put down for the journal and for people.
+//!
+//! Absent on purpose: anything that changes what is decided, but for the two facts that rules read: a change of
+//! membership, and how long a foreign heartbeat has stood still.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::memory::{Pending, Roll, SILENCE};
+use super::{Around, Turn};
+use crate::guard::{Approval, Facts, PlannedHandoff, RULES, RuleSet};
+use crate::model::time::between;
+use crate::model::{Action, ActionKind, Answer, GroupName, Known, NodeName, Phase, RuleName, Time};
+use crate::observed::{Group, GroupKind, GroupState, Observation, Proof, effect};
+use crate::plan::{self, Decision, Plan};
+use crate::record::{EntryKind, RollCounts};
+
+impl Turn {
+    /// Takes note of what a look shows.
+    pub(super) fn note(&mut self, seen: &Observation, around: Around<'_>) {
+        self.memory.saw_marks = !seen.marks.is_unknown();
+        self.note_members(seen, around.now);
+        self.note_foreign_claim(seen, around.now);
+        self.note_outcomes(seen, around.now);
+        self.note_roles(seen, around.now);
+    }
+
+    fn note_members(&mut self, seen: &Observation, now: Time) {
+        if seen.nodes.values().any(|n| n.membership.is_unknown()) {
+            return;
+        }
+        let members: BTreeSet<NodeName> = seen.nodes.keys().filter(|name| seen.is_up(name)).cloned().collect();
+        // Without a claim there is nothing to claim anew: the next claim comes after this change.
+        let changed = self.memory.members.as_ref().is_some_and(|before| *before != members);
+        if changed && self.history.claimed_at.is_some() {
+            self.history.membership_changed_at = Some(now);
+        }
+        self.memory.members = Some(members);
+    }
+
+    fn note_foreign_claim(&mut self, seen: &Observation, now: Time) {
+        let Known::Known { value: claim, .. } = &seen.claim else { return };
+        match claim {
+            Some(claim) if claim.holder != self.history.holder => {
+                let since = match &self.memory.foreign {
+                    Some((before, since)) if before == claim => *since,
+                    _ => now,
+                };
+                self.memory.foreign = Some((claim.clone(), since));
+                self.history.foreign_silence = Some((between(since, now), SILENCE));
+            }
+            _ => {
+                self.memory.foreign = None;
+                self.history.foreign_silence = None;
+            }
+        }
+    }
+
+    /// Actions whose end this look shows.
+    fn note_outcomes(&mut self, seen: &Observation, now: Time) {
+        let pending = std::mem::take(&mut self.memory.pending);
+        for Pending { action, since } in pending {
+            if seen.at <= since {
+                self.memory.pending.push(Pending { action, since });
+                continue;
+            }
+            let failure = match effect::proof(&action, seen, &*self.desired) {
+                Proof::Done => None,
+                Proof::Contradicted(why) => Some(why),
+                Proof::NotYet | Proof::Unknown(_) => {
+                    self.memory.pending.push(Pending { action, since });
+                    continue;
+                }
+            };
+            self.memory.trouble = failure.as_ref().map(|why| format!("{action}: {why}"));
+            match (&failure, action.phase()) {
+                (None, _) => self.memory.misses = 0,
+                (Some(why), Phase::Finish) => {
+                    self.memory.misses += 1;
+                    if self.memory.misses == 3 {
+                        let what = format!("{action} does not take: {why}; it is tried for ever");
+                        self.say(now, EntryKind::Alarm { what });
+                    }
+                }
+                (Some(_), Phase::Begin) => {}
+            }
+            if let (None, Action::Handoff { group, from, to, style }) = (&failure, &action) {
+                let done = PlannedHandoff { group: group.clone(), from: from.clone(), to: to.clone(), style: *style };
+                self.handed_over(&done);
+            }
+            self.say(now, EntryKind::Outcome { action, failure, took: between(since, now) });
+        }
+    }
+
+    fn handed_over(&mut self, done: &PlannedHandoff) {
+        if let Some(roll) = &mut self.memory.roll {
+            roll.counts.spent += 1;
+            roll.counts.planned = roll.counts.planned.saturating_sub(1);
+        }
+        self.memory.owners.insert(done.group.clone(), done.to.clone());
+        for approval in &mut self.history.approvals {
+            if approval.remaining.first() == Some(done) {
+                approval.remaining.remove(0);
+            }
+        }
+        self.history.approvals.retain(|a| !a.remaining.is_empty());
+    }
+
+    /// Where roles are, and since when they are down.
+    fn note_roles(&mut self, seen: &Observation, now: Time) {
+        let roles: Vec<(&GroupName, &Group)> =
+            seen.groups.iter().filter(|(name, group)| self.desired.kind_of(name, group) == GroupKind::Role).collect();
+        for (name, group) in roles {
+            if let Known::Known { value: owner, .. } = &group.owner
+                && self.memory.owners.get(name) != owner.as_ref()
+            {
+                let moved_by_us = self.memory.pending.iter().any(|p| p.action.group() == Some(name));
+                let before = self.memory.owners.get(name).cloned();
+                if before.is_some() && !moved_by_us {
+                    self.say(now, EntryKind::Failover { group: name.clone(), from: before, to: owner.clone() });
+                    if let Some(roll) = &mut self.memory.roll {
+                        roll.recount = true;
+                    }
+                }
+                if let Some(owner) = owner.as_ref().filter(|_| !moved_by_us) {
+                    self.memory.owners.insert(name.clone(), owner.clone());
+                }
+            }
+            let Known::Known { value: state, .. } = &group.state else { continue };
+            if *state == GroupState::Online {
+                if let Some(since) = self.memory.down_since.remove(name) {
+                    let lasted = between(since, now);
+                    if let Some(roll) = &mut self.memory.roll {
+                        *roll.outages.entry(name.clone()).or_default() += lasted;
+                    }
+                    self.say(now, EntryKind::Outage { group: name.clone(), lasted });
+                }
+            } else if !self.memory.down_since.contains_key(name) {
+                self.memory.down_since.insert(name.clone(), now);
+            }
+        }
+    }
+
+    /// Takes note of a driver's answer.
+    pub(super) fn note_answer(&mut self, action: &Action, answer: &Answer, now: Time) {
+        match answer {
+            Answer::Accepted | Answer::Unsure { .. } => {
+                if let Some(roll) = &mut self.memory.roll {
+                    roll.actions += 1;
+                }
+                self.memory.pending.retain(|p| p.action != *action);
+                self.memory.pending.push(Pending { action: action.clone(), since: now });
+                self.memory.trouble = None;
+            }
+            Answer::Refused { check, saw } => {
+                self.memory.misses += 1;
+                self.memory.trouble = Some(format!("{action} was refused on the node: {check} saw {saw}"));
+            }
+        }
+        if let Answer::Unsure { why } = answer {
+            self.memory.trouble = Some(format!("nobody knows whether {action} was begun: {why}"));
+        }
+    }
+
+    /// Takes note of a decision, and of where the roll is.
+    pub(super) fn note_decision(&mut self, decision: &Decision, seen: &Observation, around: Around<'_>) {
+        self.note_roll(decision, seen, around);
+        if matches!(decision, Decision::Act(_)) {
+            return;
+        }
+        let (word, holds) = (decision.word(), decision.holds());
+        let mut reasons: Vec<String> =
+            holds.iter().map(|h| format!("{} holds {}: {}", h.rule, h.subject, h.release.what)).collect();
+        reasons.dedup();
+        // While an action is under way the reason to wait is the action, and that was told.
+        if holds.iter().all(|h| h.rule == RuleName::InProgress) && !holds.is_empty() {
+            return;
+        }
+        let decided = EntryKind::Decided { decision: word.to_owned(), holds: reasons };
+        if self.memory.is_news(&decided) {
+            self.say(around.now, decided);
+        }
+    }
+
+    fn note_roll(&mut self, decision: &Decision, seen: &Observation, around: Around<'_>) {
+        if matches!(decision, Decision::Converged) {
+            self.memory.converged_since.get_or_insert(around.now);
+            if let Some(roll) = &self.memory.roll
+                && roll.finished.is_none()
+            {
+                let counts = RollCounts { planned: 0, ..roll.counts };
+                self.say(around.now, EntryKind::Converged { counts });
+                if let Some(roll) = &mut self.memory.roll {
+                    roll.finished = Some(around.now);
+                    roll.counts = counts;
+                }
+            }
+            return;
+        }
+        self.memory.converged_since = None;
+        let begins = self.memory.roll.as_ref().is_none_or(|r| r.finished.is_some());
+        if begins {
+            let plan = self.plan(seen, around);
+            let counts = plan.handoffs;
+            self.memory.roll = Some(Roll {
+                started: around.now,
+                counts,
+                predicted: plan.roles.into_iter().collect(),
+                ..Roll::default()
+            });
+            self.say(around.now, EntryKind::RollStarted { counts });
+        } else if self.memory.roll.as_ref().is_some_and(|r| r.recount) {
+            let planned = self.plan(seen, around).handoffs.planned;
+            if let Some(roll) = &mut self.memory.roll {
+                roll.recount = false;
+                roll.counts.planned = planned;
+                roll.counts.forced = (roll.counts.spent + planned).saturating_sub(roll.counts.optimum);
+            }
+        }
+    }
+
+    /// The whole plan from a look, as `plan` would show it.
+    pub fn plan(&self, seen: &Observation, around: Around<'_>) -> Plan {
+        let nothing = Known::unknown("nothing was asked for yet");
+        plan::plan(&self.facts(seen, &nothing, around))
+    }
+
+    /// Takes up a committed approval of exactly this plan, and drops approvals of others. What is decided is decided
+    /// anew if an approval was taken up.
+    pub(super) fn weigh_approvals(&mut self, decision: Decision, seen: &Observation, around: Around<'_>) -> Decision {
+        if !decision.holds().iter().any(|h| h.rule == RuleName::Approval) {
+            return decision;
+        }
+        let plan = self.plan(seen, around);
+        let void: Vec<Approval> = std::mem::take(&mut self.history.approvals);
+        for approval in void {
+            let why = format!(
+                "the handoffs still to come are no longer those that were approved; now they are plan {}",
+                plan.hash
+            );
+            self.say(around.now, EntryKind::ApprovalVoid { hash: approval.hash, why });
+        }
+        let annotated = self.desired.approve.as_ref().is_some_and(|a| a.hash == plan.hash);
+        if !annotated || plan.sequence.is_empty() {
+            return decision;
+        }
+        let by = self.desired.approve.as_ref().map(|a| a.place.to_string()).unwrap_or_default();
+        self.approve(&plan, by, None, around.now);
+        let nothing = Known::unknown("nothing was asked for yet");
+        plan::decide(&self.facts(seen, &nothing, around))
+    }
+
+    /// Voids the foreign claim that was seen, because a person says that its holder is gone.
+    pub fn take_over(&mut self, seen: &Observation) {
+        if let Known::Known { value: Some(claim), .. } = &seen.claim {
+            self.history.takeover_of_epoch = Some(claim.epoch);
+        }
+    }
+
+    /// Puts an approval of a plan's handoffs in force.
+    pub fn approve(&mut self, plan: &Plan, by: String, expires: Option<Time>, now: Time) {
+        let approval = Approval {
+            hash: plan.hash.clone(),
+            scope: plan.scope.clone(),
+            remaining: plan.sequence.clone(),
+            by,
+            at: now,
+            expires,
+        };
+        self.history.approvals = vec![approval.clone()];
+        self.say(now, EntryKind::Approved { approval });
+    }
+}
+
+/// Everything that a decision and its judgement rested on, as JSON.
+pub(super) fn inputs(facts: &Facts<'_>) -> Arc<str> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Inputs<'a> {
+        now: Time,
+        observation: &'a Observation,
+        foreseen: &'a Known<Vec<crate::observed::SideEffect>>,
+        approvals: &'a [Approval],
+        forecast: Vec<(ActionKind, crate::model::Spread)>,
+    }
+    let inputs = Inputs {
+        now: facts.now,
+        observation: facts.seen,
+        foreseen: facts.foreseen,
+        approvals: &facts.history.approvals,
+        forecast: facts.forecast.by_kind.iter().map(|(kind, spread)| (*kind, *spread)).collect(),
+    };
+    match serde_json::to_string(&inputs) {
+        Ok(json) => json.into(),
+        Err(error) => format!("{{\"error\":{:?}}}", error.to_string()).into(),
+    }
+}
+
+/// The names of the rules that judged an action.
+pub(super) fn rules_asked(action: &Action, rules: RuleSet) -> Vec<String> {
+    RULES
+        .iter()
+        .filter(|r| rules.has(r.name) && (action.phase() == Phase::Begin || r.judges_finishing))
+        .map(|r| r.name.to_string())
+        .collect()
+}
