@@ -4,7 +4,7 @@
 //! [`simulated`] synchronously against simulated worlds.
 
 mod known;
-//pub mod simulated;
+pub mod simulated;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

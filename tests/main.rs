@@ -2,3 +2,4 @@ mod cli;
 mod door;
 mod layers;
 mod record;
+mod scenarios;

@@ -1,0 +1,246 @@
+//! A whole fleet in simulated worlds, carried out synchronously on one virtual clock: what `simulate`, the golden
+//! scenarios, the property tests and the soak run. Nothing sleeps; an idle fleet stops.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Fleet, Step};
+use crate::desired::Desired;
+use crate::drivers::ClaimAnswer;
+use crate::drivers::simulator::Simulation;
+use crate::guard::{History, RuleSet, Stop};
+use crate::model::time::later;
+use crate::model::{Answer, ClusterName, Holder, Time};
+use crate::plan;
+use crate::reconcile::{Effect, Input};
+use crate::record::{Entry, EntryKind};
+
+/// A fleet and its worlds.
+pub struct Simulated {
+    /// The loops.
+    pub fleet: Fleet,
+    /// The worlds, by cluster.
+    pub worlds: BTreeMap<ClusterName, Simulation>,
+    /// When it began.
+    pub started: Time,
+    /// The one clock.
+    pub now: Time,
+    /// Everything that was told to the journal.
+    pub journal: Vec<Entry>,
+    desired: Arc<Desired>,
+    holder: Holder,
+    rules: RuleSet,
+    /// Effects still allowed before the controller is killed, for tests that kill it anywhere.
+    pub effects_left: Option<u64>,
+    /// Effects carried out so far.
+    pub effects: u64,
+    /// Set while the journal cannot be written, to the error.
+    pub journal_broken: Option<Arc<str>>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every cluster is converged.
+    Converged,
+    /// Nothing more will happen by itself: what is left waits for people, or for a world that stands still.
+    AtRest,
+    /// The simulated time that was allowed is over.
+    TimeOut,
+    /// The controller was killed, as [`Simulated::effects_left`] asked.
+    Killed,
+}
+
+impl Simulated {
+    /// A fleet that has seen nothing yet, over worlds as they stand.
+    pub fn new(desired: Arc<Desired>, worlds: BTreeMap<ClusterName, Simulation>, holder: Holder, rules: RuleSet) -> Self {
+        let now = worlds.values().map(Simulation::now).max().unwrap_or(Time::UNIX_EPOCH);
+        let mut simulated = Self {
+            fleet: Fleet::new(rules),
+            worlds,
+            started: now,
+            now,
+            journal: Vec::new(),
+            desired,
+            holder,
+            rules,
+            effects_left: None,
+            effects: 0,
+            journal_broken: None,
+        };
+        simulated.populate();
+        simulated
+    }
+
+    /// Kills the controller and starts another that remembers nothing: its state folder was deleted too.
+    pub fn restart(&mut self) {
+        self.fleet = Fleet::new(self.rules);
+        self.effects_left = None;
+        self.populate();
+    }
+
+    fn populate(&mut self) {
+        let desired = Arc::clone(&self.desired);
+        self.govern(&desired);
+        for (name, cluster) in &desired.clusters {
+            let Some(world) = self.worlds.get(name) else { continue };
+            let forecast = plan::forecast(cluster, &BTreeMap::new());
+            let history = History::new(self.holder.clone());
+            self.fleet.put(cluster, &desired.revision, forecast, world.traits(), history, self.now);
+        }
+    }
+
+    fn govern(&mut self, desired: &Desired) {
+        let stops = desired
+            .stops
+            .iter()
+            .map(|s| Stop {
+                why: s.why.clone(),
+                labels: s.labels.clone(),
+                place: Some(s.place.clone()),
+                since: None,
+            })
+            .collect();
+        self.fleet.govern(&desired.fleet, stops, self.now);
+    }
+
+    /// Puts other manifests in force.
+    pub fn change(&mut self, desired: Arc<Desired>) {
+        self.desired = Arc::clone(&desired);
+        self.govern(&desired);
+        for (name, cluster) in &desired.clusters {
+            let forecast = plan::forecast(cluster, &BTreeMap::new());
+            match (self.fleet.turn(name), self.worlds.get(name)) {
+                (Some(_), _) => self.fleet.change(cluster, &desired.revision, forecast, self.now),
+                (None, Some(world)) => {
+                    let history = History::new(self.holder.clone());
+                    self.fleet.put(cluster, &desired.revision, forecast, world.traits(), history, self.now);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
+    /// Approves what the cluster's plan is now.
+    pub fn approve(&mut self, name: &ClusterName, by: &str) {
+        let now = self.now;
+        let Some(world) = self.worlds.get_mut(name) else { return };
+        let seen = world.observe_now(now);
+        let Some(plan) = self.fleet.plan(name, &seen, now) else { return };
+        if let Some(turn) = self.fleet.turn_mut(name) {
+            turn.approve(&plan, by.to_owned(), None, now);
+        }
+        self.fleet.wake(name, now);
+    }
+
+    /// Takes the cluster over from whoever holds its claim.
+    pub fn takeover(&mut self, name: &ClusterName) {
+        let now = self.now;
+        let Some(world) = self.worlds.get_mut(name) else { return };
+        let seen = world.observe_now(now);
+        if let Some(turn) = self.fleet.turn_mut(name) {
+            turn.take_over(&seen);
+        }
+        self.fleet.wake(name, now);
+    }
+
+    /// Lets the fleet and its worlds run for at most so long.
+    pub fn run(&mut self, at_most: Duration) -> End {
+        let until = later(self.now, at_most);
+        loop {
+            if !self.settle() {
+                return End::Killed;
+            }
+            let event = self.worlds.values().filter_map(Simulation::next_event).min();
+            let due = self.fleet.next_due();
+            let quiet = self.fleet.is_at_rest();
+            match [event, due].into_iter().flatten().min() {
+                Some(next) if next <= until && !(quiet && event.is_none()) => self.advance(next.max(self.now)),
+                Some(_) if !quiet => {
+                    self.now = until;
+                    return End::TimeOut;
+                }
+                _ => return if self.fleet.is_converged() { End::Converged } else { End::AtRest },
+            }
+        }
+    }
+
+    /// Moves the clock, and looks again wherever the world has changed.
+    pub fn advance(&mut self, to: Time) {
+        self.now = to;
+        for (name, world) in &mut self.worlds {
+            if world.advance_to(to) {
+                self.fleet.wake(name, to);
+            }
+        }
+    }
+
+    /// Carries out all turns that are due now; false if the controller was killed on the way.
+    pub fn settle(&mut self) -> bool {
+        loop {
+            let begun = self.fleet.begin_due(self.now);
+            if begun.is_empty() {
+                return true;
+            }
+            for (name, mut effect) in begun {
+                loop {
+                    match &mut self.effects_left {
+                        Some(0) => return false,
+                        Some(left) => *left -= 1,
+                        None => {}
+                    }
+                    self.effects += 1;
+                    let Some(input) = self.carry_out(&name, effect) else { break };
+                    match self.fleet.input(&name, input, self.now) {
+                        Step::Do(next) => effect = next,
+                        Step::Asleep | Step::Gone => break,
+                    }
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, name: &ClusterName, effect: Effect) -> Option<Input> {
+        let now = self.now;
+        let world = self.worlds.get_mut(name)?;
+        Some(match effect {
+            Effect::Observe => {
+                world.advance_to(now);
+                Input::Observed(world.observe_now(now))
+            }
+            Effect::Foresee(action) => Input::Foreseen(world.foresee_now(&action)),
+            Effect::Claim { expected, wanted } => Input::Claimed(claimed(world.claim_now(expected, wanted, now))),
+            Effect::Perform(permit) => Input::Performed(world.perform_now(permit, now)),
+            Effect::Record(entries) => Input::Recorded(match &self.journal_broken {
+                Some(error) => Err(Arc::clone(error)),
+                None => {
+                    self.journal.extend(entries);
+                    Ok(())
+                }
+            }),
+            Effect::SleepUntil(_) | Effect::Done => return None,
+        })
+    }
+
+    /// The actions that were begun, in order, as the journal tells them.
+    pub fn actions(&self) -> impl Iterator<Item = (&ClusterName, Time, &crate::model::Action)> {
+        self.journal.iter().filter_map(|entry| match &entry.what {
+            EntryKind::Answered { action, answer: Answer::Accepted | Answer::Unsure { .. } } => {
+                Some((&entry.cluster, entry.at, action))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// A driver's answer to a claim, as the loop takes it.
+pub fn claimed(answer: ClaimAnswer) -> Result<Option<crate::model::Claim>, String> {
+    match answer {
+        ClaimAnswer::Claimed(claim) => Ok(Some(claim)),
+        ClaimAnswer::GivenUp => Ok(None),
+        ClaimAnswer::Lost { found: Some(claim) } => Err(format!("{claim} is in charge")),
+        ClaimAnswer::Lost { found: None } => Err("the claim is gone".to_owned()),
+        ClaimAnswer::Unsure { why } => Err(why),
+    }
+}

@@ -1,0 +1,353 @@
+//! Golden scenarios: `tests/scenarios/THEME/NAME.yaml` is what a cluster operator could write, `NAME.expected` is the
+//! plan, the run and the explanation, word for word. Adding one is adding a file.
+//!
+//! `UPDATE_EXPECTED=1 cargo test scenarios` writes the expected texts anew: read them before you commit them.
+//!
+//! A document of kind `Scenario`, first in the stream, says what the harness does beyond running the manifests:
+//!
+//! ```yaml
+//! kind: Scenario
+//! about: one sentence
+//! runFor: 12h            # simulated time at most
+//! without: [active-node] # run once more with these rules taken out, and show how the world ends worse
+//! at:                    # things that people do meanwhile
+//!   - {after: 10m, poke: {cluster: mbx, hand: "pause EXNODE1"}}
+//!   - {after: 20m, approve: mbx}
+//!   - {after: 30m, stop: {cluster: mbx, why: "storm"}}
+//!   - {after: 40m, go: {cluster: mbx}}
+//!   - {after: 45m, retry: {cluster: mbx}}
+//!   - {after: 50m, release: {cluster: mbx}}
+//!   - {after: 55m, takeover: mbx}
+//!   - {after: 60m, record: broken}        # the journal cannot be written; `record: mended` ends that
+//!   - {after: 70m, manifests: other.yaml} # a file beside this one is in force from now on
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollward::desired::{self, Desired};
+use rollward::drivers::Drivers;
+use rollward::drivers::simulator::Simulation;
+use rollward::fleet::simulated::{End, Simulated};
+use rollward::guard::{Command, RuleSet};
+use rollward::model::time::{between, words};
+use rollward::model::{ClusterName, Holder, Known, NodeName, RuleName};
+use rollward::plan;
+use rollward::reconcile::Around;
+use serde::Deserialize;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+struct Scenario {
+    kind: String,
+    about: String,
+    run_for: Option<String>,
+    without: Vec<String>,
+    at: Vec<Happening>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Happening {
+    after: String,
+    poke: Option<Poke>,
+    approve: Option<ClusterName>,
+    stop: Option<Stop>,
+    go: Option<Whom>,
+    retry: Option<Whom>,
+    release: Option<Whom>,
+    takeover: Option<ClusterName>,
+    record: Option<String>,
+    manifests: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Poke {
+    cluster: ClusterName,
+    hand: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stop {
+    cluster: ClusterName,
+    node: Option<NodeName>,
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whom {
+    cluster: ClusterName,
+    node: Option<NodeName>,
+}
+
+/// Every scenario file is told as its expected file tells it.
+#[test]
+fn every_scenario_is_told_as_expected() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut files = Vec::new();
+    find(&root, &mut files);
+    files.sort();
+    assert!(!files.is_empty(), "no scenarios found in {}", root.display());
+    let update = std::env::var_os("UPDATE_EXPECTED").is_some();
+    let only = std::env::var("SCENARIO").unwrap_or_default();
+    let mut wrong = Vec::new();
+    for file in files {
+        if !file.to_string_lossy().contains(&only) {
+            continue;
+        }
+        let told = tell(&file);
+        let expected_file = file.with_extension("expected");
+        let expected = std::fs::read_to_string(&expected_file).unwrap_or_default();
+        if told != expected {
+            if update {
+                std::fs::write(&expected_file, &told).expect("the expected file can be written");
+            } else {
+                let diff = similar::TextDiff::from_lines(&expected, &told);
+                wrong.push(format!("{}\n{}", file.display(), diff.unified_diff().header("expected", "told")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} scenario(s) are told otherwise:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn find(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            find(&path, files);
+        } else if path.extension().is_some_and(|e| e == "yaml")
+            // A file of the shape NAME.then.yaml is put in force by another scenario.
+            && !path.file_stem().is_some_and(|s| s.to_string_lossy().contains(".then"))
+        {
+            files.push(path);
+        }
+    }
+}
+
+/// The whole story of one scenario.
+fn tell(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).expect("the scenario can be read");
+    let (scenario, manifests) = split(&text, file);
+    let mut story = String::new();
+    let (desired, diagnostics) = read(file, &manifests);
+    if !diagnostics.is_empty() {
+        let _ = writeln!(story, "manifests\n{diagnostics}");
+    }
+    let Some(desired) = desired else { return story };
+    let mut simulated = open(&desired, RuleSet::ALL);
+    story.push_str("plan\n");
+    let planned = tell_plans(&mut simulated, &mut story);
+    let end = run(&mut simulated, &scenario, file);
+    story.push_str("\nrun\n");
+    tell_run(&simulated, &end, &mut story);
+    story.push_str("\nend\n");
+    tell_end(&mut simulated, &end, &mut story);
+    let disturbed = !scenario.at.is_empty() || simulated.worlds.values().any(|w| w.faults_fired().next().is_some());
+    if !disturbed && end == End::Converged {
+        let done: Vec<String> = simulated.actions().map(|(c, _, a)| format!("{c}: {a}")).collect();
+        for (cluster, steps) in &planned {
+            let own: Vec<&String> = done.iter().filter(|d| d.starts_with(&format!("{cluster}: "))).collect();
+            let steps: Vec<String> = steps.iter().map(|s| format!("{cluster}: {s}")).collect();
+            assert_eq!(own, steps.iter().collect::<Vec<_>>(), "{}: the run is not the plan of {cluster}", file.display());
+        }
+    }
+    for rule in &scenario.without {
+        let name = RuleName::from_word(rule).unwrap_or_else(|| panic!("{}: no rule {rule}", file.display()));
+        let mut worse = open(&desired, RuleSet::ALL.without(name));
+        let end_without = run(&mut worse, &scenario, file);
+        let _ = writeln!(story, "\nwithout {rule}");
+        tell_end(&mut worse, &end_without, &mut story);
+        assert!(
+            badness(&worse) > badness(&simulated),
+            "{}: without {rule} the world does not end worse:\n{story}",
+            file.display()
+        );
+    }
+    story
+}
+
+/// What the simulator counts against us: violations, then seconds without service, handoffs, and what is left behind.
+fn badness(simulated: &Simulated) -> u64 {
+    simulated.worlds.values().map(|w| w.violations().len() as u64).sum()
+}
+
+/// The scenario document, and the manifests with its lines blanked, so that places stay right.
+fn split(text: &str, file: &Path) -> (Scenario, String) {
+    let Some(start) = text.find("kind: Scenario") else { return (Scenario::default(), text.to_owned()) };
+    let end = text[start..].find("\n---").map_or(text.len(), |i| start + i + 1);
+    let scenario: Scenario = serde_yaml::from_str(&text[start..end])
+        .unwrap_or_else(|e| panic!("{}: the scenario document: {e}", file.display()));
+    assert_eq!(scenario.kind, "Scenario");
+    assert!(!scenario.about.is_empty(), "{}: say what it is about", file.display());
+    let blank: String = text[..end].chars().filter(|c| *c == '\n').collect();
+    (scenario, format!("{blank}{}", &text[end..]))
+}
+
+fn read(file: &Path, manifests: &str) -> (Option<Arc<Desired>>, String) {
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let files = [desired::SourceFile::from_bytes(name, manifests.as_bytes())];
+    let reading = desired::read(&files, &Drivers);
+    let text = desired::render::render(&reading.diagnostics, &files, desired::render::Style::Plain);
+    ((!reading.has_errors()).then(|| Arc::new(reading.desired)), text)
+}
+
+fn open(desired: &Arc<Desired>, rules: RuleSet) -> Simulated {
+    let worlds: BTreeMap<ClusterName, Simulation> = desired
+        .clusters
+        .iter()
+        .map(|(name, cluster)| (name.clone(), Simulation::start(cluster, &desired.rollups).expect("the world is sound")))
+        .collect();
+    Simulated::new(Arc::clone(desired), worlds, Holder::from("scenario"), rules)
+}
+
+fn tell_plans(simulated: &mut Simulated, story: &mut String) -> BTreeMap<ClusterName, Vec<String>> {
+    let mut planned = BTreeMap::new();
+    let now = simulated.now;
+    let names: Vec<_> = simulated.fleet.turns().map(|(name, _)| name.clone()).collect();
+    for name in &names {
+        let Some(world) = simulated.worlds.get_mut(name) else { continue };
+        let seen = world.observe_now(now);
+        let Some(turn) = simulated.fleet.turn(name) else { continue };
+        let plan = turn.plan(&seen, Around { fleet: simulated.fleet.facts(), now });
+        let _ = writeln!(story, "  {name}: {}", format!("plan {}, handoffs planned {}, floor {}, optimum {}", plan.hash, plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum));
+        for (i, step) in plan.steps.iter().enumerate() {
+            let _ = writeln!(story, "    {:>2}. {}", i + 1, step.action);
+            for hold in &step.holds {
+                let _ = writeln!(story, "        {hold}");
+            }
+        }
+        for hold in &plan.holds {
+            let _ = writeln!(story, "    {hold}");
+        }
+        planned.insert(name.clone(), plan.steps.iter().map(|s| s.action.to_string()).collect());
+    }
+    planned
+}
+
+fn run(simulated: &mut Simulated, scenario: &Scenario, file: &Path) -> End {
+    let total = scenario.run_for.as_deref().map_or(Duration::from_secs(24 * 3600), duration);
+    let started = simulated.now;
+    let mut end = End::AtRest;
+    for happening in &scenario.at {
+        let wait = duration(&happening.after).saturating_sub(between(started, simulated.now));
+        let until = rollward::model::time::later(simulated.now, wait);
+        simulated.run(wait);
+        simulated.advance(until);
+        happen(simulated, happening, file);
+    }
+    let left = total.saturating_sub(between(started, simulated.now));
+    if !left.is_zero() {
+        end = simulated.run(left);
+    }
+    end
+}
+
+fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path) {
+    let now = simulated.now;
+    let command = |simulated: &mut Simulated, cluster: &ClusterName, command: Command| {
+        let world = simulated.worlds.get_mut(cluster).expect("the cluster exists");
+        world.command_now(command, now).expect("the command is carried out");
+        simulated.fleet.wake(cluster, now);
+    };
+    if let Some(poke) = &happening.poke {
+        let world = simulated.worlds.get_mut(&poke.cluster).expect("the cluster exists");
+        let hand = poke.hand.parse().unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        world.poke(hand, now).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        simulated.fleet.wake(&poke.cluster, now);
+    }
+    if let Some(cluster) = &happening.approve {
+        simulated.approve(cluster, "an operator");
+    }
+    if let Some(stop) = &happening.stop {
+        let why = Command::Stop { node: stop.node.clone(), why: stop.why.clone(), by: "an operator".into() };
+        command(simulated, &stop.cluster, why);
+    }
+    if let Some(whom) = &happening.go {
+        command(simulated, &whom.cluster, Command::Go { node: whom.node.clone() });
+    }
+    if let Some(whom) = &happening.retry {
+        command(simulated, &whom.cluster, Command::Retry { node: whom.node.clone() });
+    }
+    if let Some(whom) = &happening.release {
+        command(simulated, &whom.cluster, Command::Release);
+    }
+    if let Some(cluster) = &happening.takeover {
+        simulated.takeover(cluster);
+    }
+    if let Some(state) = &happening.record {
+        simulated.journal_broken = (state == "broken").then(|| "the disk is full".into());
+        simulated.fleet.wake_all(now);
+    }
+    if let Some(other) = &happening.manifests {
+        let path = file.with_file_name(other);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let (desired, diagnostics) = read(&path, &text);
+        simulated.change(desired.unwrap_or_else(|| panic!("{diagnostics}")));
+    }
+}
+
+fn tell_run(simulated: &Simulated, _end: &End, story: &mut String) {
+    let started = simulated.started;
+    let many = simulated.worlds.len() > 1;
+    for entry in &simulated.journal {
+        let Some(line) = entry.what.line() else { continue };
+        let at = between(started, entry.at).as_secs();
+        let cluster = if many { format!("{}  ", entry.cluster) } else { String::new() };
+        let _ = writeln!(story, "  {:>2}:{:02}:{:02}  {cluster}{line}", at / 3600, at / 60 % 60, at % 60);
+    }
+}
+
+fn tell_end(simulated: &mut Simulated, end: &End, story: &mut String) {
+    let _ = writeln!(story, "  {}", match end {
+        End::Converged => "converged",
+        End::AtRest => "at rest, not converged",
+        End::TimeOut => "out of time",
+        End::Killed => "killed",
+    });
+    let now = simulated.now;
+    for (name, world) in &mut simulated.worlds {
+        let _ = writeln!(
+            story,
+            "  {name}: handoffs {}, failovers {}, violations {}, leaks {}",
+            world.roles().map(|(_, notes)| notes.handoffs).sum::<u32>(),
+            world.roles().map(|(_, notes)| notes.failovers).sum::<u32>(),
+            world.violations().len(),
+            world.leaks().len()
+        );
+        for (role, notes) in world.roles() {
+            let _ = writeln!(story, "    {role} was out for {}", words(notes.outage(now)));
+        }
+        for violation in world.violations() {
+            let _ = writeln!(story, "    violation: {violation}");
+        }
+        if *end != End::TimeOut {
+            for leak in world.leaks() {
+                let _ = writeln!(story, "    left behind: {leak:?}");
+            }
+        }
+    }
+    let names: Vec<_> = simulated.fleet.turns().map(|(name, _)| name.clone()).collect();
+    for name in names {
+        let Some(world) = simulated.worlds.get_mut(&name) else { continue };
+        let seen = world.observe_now(now);
+        let Some(turn) = simulated.fleet.turn(&name) else { continue };
+        let nothing = Known::unknown("nothing was asked for");
+        let around = Around { fleet: simulated.fleet.facts(), now };
+        for report in plan::explain(&turn.facts(&seen, &nothing, around)) {
+            for hold in &report.holds {
+                let _ = writeln!(story, "  {name}/{}: {hold}", report.node);
+            }
+        }
+    }
+}
+
+fn duration(text: &str) -> Duration {
+    let span: jiff::SignedDuration = text.parse().unwrap_or_else(|e| panic!("{text:?}: {e}"));
+    span.try_into().unwrap_or_default()
+}
