@@ -68,11 +68,19 @@ fn path(chars: &[char], mut at: usize, prefix: &mut Vec<String>, found: &mut Vec
     let depth = prefix.len();
     loop {
         let end = at + chars[at..].iter().take_while(|c| is_word(**c)).count();
-        prefix.push(chars[at..end].iter().collect());
+        let word: String = chars[at..end].iter().collect();
+        // `{self, …}` in a group is what stands before the group.
+        if depth == 0 || word != "self" {
+            prefix.push(word);
+        }
         let colons = blanks(chars, end);
         let next = blanks(chars, colons + 2);
         let after = chars.get(next).copied().unwrap_or(' ');
-        if chars.get(colons..colons + 2) != Some(&[':', ':']) || !(is_word(after) || after == '{') {
+        let goes_on = chars.get(colons..colons + 2) == Some(&[':', ':']);
+        if goes_on && after == '*' {
+            prefix.push("*".to_owned());
+        }
+        if !goes_on || !(is_word(after) || after == '{') {
             found.push(prefix.clone());
             prefix.truncate(depth);
             return end;
