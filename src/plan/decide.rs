@@ -1,6 +1,8 @@
 //! The order in which possible steps are thought of.
 
 use crate::guard::Facts;
+use crate::model::{NodeName, RuleName};
+use crate::observed::PauseOf;
 
 use super::ask::Ask;
 use super::{Decision, claim, handoffs, leftovers, middle, newly, progress, rest};
@@ -32,7 +34,12 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
         .or_else(|| if may_begin(ask) { newly::next(ask).or_else(|| handoffs::next(ask)) } else { None })
 }
 
-/// Nothing new is thought of beside work that is under way, nor for a cluster that is being released.
+/// Nothing new is thought of beside work that is under way, nor beside nodes that we paused if they are as many as may
+/// be out, nor for a cluster that is being released.
 fn may_begin(ask: &Ask<'_>) -> bool {
-    !progress::is_busy(ask.facts) && !rest::is_releasing(ask.facts)
+    let facts = ask.facts;
+    let ours = |node: &&NodeName| matches!(facts.seen.pause_of(node), PauseOf::Rollward(_));
+    let slot = !facts.rules.has(RuleName::MaxUnavailable)
+        || facts.seen.nodes.keys().filter(ours).count() < facts.desired.policy.limits.max_unavailable.max(1) as usize;
+    slot && !progress::is_busy(facts) && !rest::is_releasing(facts)
 }

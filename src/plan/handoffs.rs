@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::desired::Minimise;
 use crate::guard::{Facts, PlannedHandoff};
-use crate::model::{Action, GroupName, HandoffStyle, Hold, Known, MarkKind, NodeName, RuleName};
-use crate::observed::{Group, GroupKind, PauseOf, effect};
+use crate::model::{Action, GroupName, HandoffStyle, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Standing};
+use crate::observed::{Group, GroupKind, Observation, PauseOf};
 
 use super::Decision;
-use super::ask::{Ask, has_work, holds};
+use super::ask::{Ask, has_work, holds, standing};
 use super::rest::{all_current, capacity, wanted_back};
 use super::search::{MOST_NODES, Nodes, Problem, Role, Solution, solve};
 
@@ -26,12 +26,18 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     }
     let mut closed = BTreeSet::new();
     for _ in 0..DETOURS {
-        let first = look_for(facts, &closed).sequence.into_iter().next()?;
+        let Found { sequence, held, .. } = look_for(facts, &closed);
+        let Some(first) = sequence.into_iter().next() else {
+            for (node, against) in held {
+                ask.refuse(Some(node), against);
+            }
+            return None;
+        };
         let against = against(&first, facts);
         if against.is_empty() {
             return Some(Decision::Act(action(&first, facts)));
         }
-        let detour = against.iter().any(|hold| is_about_the_way(hold) && hold.is_lasting());
+        let detour = against.iter().any(is_closed_way);
         ask.refuse(Some(first.from.clone()), against);
         if !detour {
             return None;
@@ -61,8 +67,11 @@ fn worth_waiting_for(ask: &Ask<'_>) -> bool {
         .any(|node| ours(node) || (passive(node) && passing(node)))
 }
 
-fn is_about_the_way(hold: &Hold) -> bool {
-    matches!(hold.rule, RuleName::ReadyTarget | RuleName::Ripple | RuleName::People | RuleName::Precondition)
+/// The way is closed, and neither time nor another look opens it.
+fn is_closed_way(hold: &Hold) -> bool {
+    let about_the_way =
+        matches!(hold.rule, RuleName::ReadyTarget | RuleName::Ripple | RuleName::People | RuleName::Precondition);
+    about_the_way && !matches!(hold.release.kind, ReleaseKind::Time(_) | ReleaseKind::Observation)
 }
 
 fn begin(ask: &mut Ask<'_>, handoff: PlannedHandoff) -> Option<Decision> {
@@ -111,6 +120,8 @@ pub(super) struct Found {
     pub sequence: Vec<PlannedHandoff>,
     /// The search's own result.
     pub solution: Solution,
+    /// Nodes that were left out of the work, with what a person or a manifest would have to release.
+    pub held: Vec<(NodeName, Vec<Hold>)>,
 }
 
 /// Searches for the fewest handoffs, without the destinations that are closed.
@@ -136,15 +147,17 @@ pub(super) fn look_for(facts: &Facts<'_>, closed: &BTreeSet<(GroupName, NodeName
         }
     }
     let to_do = set(&nodes, |node| facts.desired.nodes.contains_key(node) && has_work(node, facts));
-    let work = to_do & !held(&nodes, to_do, facts);
+    let held = held(&nodes, to_do, facts);
+    let work = to_do & !set(&nodes, |node| held.iter().any(|(name, _)| name == node));
+    let older = nodes.iter().map(|node| older(node, &nodes, facts)).collect();
     let room = nodes.iter().map(|node| capacity(node, facts.desired).unwrap_or(u32::MAX)).collect();
-    let solution = solve(&Problem { work, old: to_do & !work, roles, room });
+    let solution = solve(&Problem { work, old: to_do & !work, roles, room, older });
     let name = |number: u8| nodes.get(usize::from(number)).copied();
     let sequence = solution
         .moves
         .iter()
         .filter_map(|step| Some(handoff(groups.get(step.role)?, name(step.from)?, name(step.to)?, facts)));
-    Found { sequence: sequence.collect(), solution }
+    Found { sequence: sequence.collect(), solution, held }
 }
 
 fn set(nodes: &[&NodeName], has: impl Fn(&NodeName) -> bool) -> Nodes {
@@ -180,34 +193,75 @@ fn cost(group: &GroupName, facts: &Facts<'_>) -> u32 {
     }
 }
 
-/// Of the nodes to be worked on, those that a person or a manifest would hold even if they owned no role.
-fn held(nodes: &[&NodeName], to_do: Nodes, facts: &Facts<'_>) -> Nodes {
-    let mut model = facts.seen.clone();
-    for (name, group) in &mut model.groups {
-        if facts.desired.kind_of(name, group) == GroupKind::Role
-            && let Known::Known { value, .. } = &mut group.owner
-        {
-            *value = None;
-        }
+/// Nodes that are older than this one, by the packages of its target. One that goes down to its target has none.
+fn older(than: &NodeName, nodes: &[&NodeName], facts: &Facts<'_>) -> Nodes {
+    let (Some(spec), Some(seen)) = (facts.desired.nodes.get(than), facts.seen.nodes.get(than)) else { return 0 };
+    if facts.desired.allow_downgrade && spec.rollup.standing(&seen.installed) == Ok(Standing::Ahead) {
+        return 0;
     }
-    let vacated = Facts { seen: &model, ..*facts };
     set(nodes, |node| {
-        let number = nodes.binary_search(&node).unwrap_or(MOST_NODES - 1);
-        to_do & (1 << number) != 0 && is_held(node, &vacated)
+        facts.seen.nodes.get(node).is_some_and(|other| {
+            spec.rollup.packages.iter().any(|package| {
+                match (other.installed.get(&package.name), seen.installed.get(&package.name)) {
+                    (Some(Known::Known { value: theirs, .. }), Some(Known::Known { value: own, .. })) => theirs < own,
+                    _ => false,
+                }
+            })
+        })
     })
 }
 
-fn is_held(node: &NodeName, facts: &Facts<'_>) -> bool {
-    let pause = Action::Pause { node: node.clone() };
-    let lasting = |action: &Action| holds(action, facts).iter().any(Hold::is_lasting);
-    lasting(&pause) || {
-        let mut model = facts.seen.clone();
-        effect::apply(&pause, &mut model, facts.desired, facts.now);
-        let ahead = Facts { seen: &model, ..*facts };
-        super::middle::next_begin(node, &ahead).is_some_and(|begin| lasting_on(&begin, &ahead))
+/// Of the nodes to be worked on, those that a person or a manifest would hold even if their roles were elsewhere.
+fn held(nodes: &[&NodeName], to_do: Nodes, facts: &Facts<'_>) -> Vec<(NodeName, Vec<Hold>)> {
+    let mut model = facts.seen.clone();
+    let mut held = Vec::new();
+    for (number, node) in nodes.iter().enumerate() {
+        if to_do & (1 << number) == 0 {
+            continue;
+        }
+        let vacated = vacate(node, &mut model, facts);
+        let against = lasting_against(node, &Facts { seen: &model, ..*facts });
+        if !against.is_empty() {
+            held.push(((*node).clone(), against));
+        }
+        for name in vacated {
+            move_to(&name, Some(node), &mut model);
+        }
+    }
+    held
+}
+
+/// Moves the node's roles to where each could be, and says which they were.
+fn vacate(node: &NodeName, model: &mut Observation, facts: &Facts<'_>) -> Vec<GroupName> {
+    let role = |(name, group): &(&GroupName, &Group)| facts.desired.kind_of(name, group) == GroupKind::Role;
+    let roles: Vec<_> = facts.seen.owned_by(node).filter(role).map(|(name, _)| name.clone()).collect();
+    for name in &roles {
+        let Some(group) = facts.seen.groups.get(name) else { continue };
+        let to = facts.seen.nodes.keys().find(|to| *to != node && may_own(to, group, facts));
+        move_to(name, to, model);
+    }
+    roles
+}
+
+fn move_to(name: &GroupName, to: Option<&NodeName>, model: &mut Observation) {
+    if let Some(Known::Known { value, .. }) = model.groups.get_mut(name).map(|group| &mut group.owner) {
+        *value = to.cloned();
     }
 }
 
-fn lasting_on(action: &Action, facts: &Facts<'_>) -> bool {
-    holds(action, facts).iter().any(Hold::is_lasting)
+/// What would stand against work on the node until a person or a manifest releases it.
+fn lasting_against(node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
+    let Some(spec) = facts.desired.nodes.get(node) else { return Vec::new() };
+    let rollup = spec.rollup.name.clone();
+    let work = match standing(node, facts) {
+        Ok(Standing::Ahead) => Action::Uninstall { node: node.clone(), rollup },
+        _ => Action::Install { node: node.clone(), rollup },
+    };
+    let mut against = Vec::new();
+    if !matches!(facts.seen.pause_of(node), PauseOf::Rollward(_)) {
+        against = holds(&Action::Pause { node: node.clone() }, facts);
+    }
+    against.extend(holds(&work, facts));
+    against.retain(Hold::is_lasting);
+    against
 }

@@ -59,16 +59,12 @@ fn stage(node: &NodeName, facts: &Facts<'_>) -> Option<Action> {
     Some(Action::Stage { node: node.clone(), rollup })
 }
 
-/// Where copies disturb nothing, an active node gets its packages while it still serves.
+/// An active node gets its packages while it still serves, if the rules allow it: copies may disturb nothing there.
 fn stage_ahead(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
     let facts = ask.facts;
     let seen = facts.seen.nodes.get(node)?;
-    let anywhere = facts.desired.policy.staging == crate::desired::Staging::AnyNode && !facts.traits.staging_disturbs;
     let active = facts.seen.owned_by(node).any(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Role);
-    if !anywhere || !active || is_staged(node, seen, facts) {
-        return None;
-    }
-    ask.may(stage(node, facts)?)
+    if active && !is_staged(node, seen, facts) { ask.may(stage(node, facts)?) } else { None }
 }
 
 /// Walks a node's way on a model, from the pause to the install, and returns what first stands against it.

@@ -74,5 +74,5 @@ pub(super) fn has_room(
 
 /// How many roles the node may own; `None` is no limit.
 pub(super) fn capacity(node: &NodeName, desired: &crate::desired::Cluster) -> Option<u32> {
-    desired.nodes.get(node).and_then(|spec| spec.max_roles).or_else(|| desired.topology.roles_per_node())
+    desired.nodes.get(node).and_then(|spec| spec.max_roles)
 }

@@ -11,8 +11,8 @@ use crate::desired::{
 };
 use crate::guard::{DriverTraits, Facts, FleetFacts, Forecast, History, RuleSet};
 use crate::model::{
-    Claim, GroupName, HandoffStyle, Holder, InstallKind, Known, Mark, MarkKind, NodeName, PackageName, Rollup,
-    RollupPackage, Time, Version,
+    Claim, HandoffStyle, Holder, InstallKind, Known, Mark, MarkKind, NodeName, PackageName, Rollup, RollupPackage,
+    Time, Version,
 };
 use crate::observed::{
     Copy, CopyStatus, Disk, Group, GroupKind, GroupState, Membership, Node, Observation, Quorum, Services,
@@ -33,6 +33,13 @@ pub struct World {
     pub traits: DriverTraits,
     pub now: Time,
     pub rules: RuleSet,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let held: Vec<_> = self.desired.nodes.iter().filter(|(_, spec)| spec.hold.is_some()).map(|(n, _)| n).collect();
+        write!(f, "{:?} {:?}, held: {held:?}, seen: {:?}", self.desired.topology, self.desired.mode, self.seen)
+    }
 }
 
 fn version(text: &str) -> Version {
@@ -161,7 +168,12 @@ impl World {
     pub fn nodes(mut self, names: &[&str], installed: &str) -> World {
         for name in names {
             let name = NodeName::from(*name);
-            let spec = NodeSpec { rollup: Arc::new(rollup()), place: place(), hold: None, max_roles: None };
+            let spec = NodeSpec {
+                rollup: Arc::new(rollup()),
+                place: place(),
+                hold: None,
+                max_roles: self.desired.topology.roles_per_node(),
+            };
             self.desired.nodes.insert(name.clone(), spec);
             self.seen.nodes.insert(name, node(installed));
         }
@@ -309,13 +321,6 @@ impl World {
             Decision::Wait { holds, .. } => format!("wait: {}", rules_of(&holds)),
             Decision::Blocked(holds) => format!("blocked: {}", rules_of(&holds)),
             other => other.word().into(),
-        }
-    }
-
-    pub fn role_owner(&self, group: &str) -> Option<NodeName> {
-        match &self.seen.groups.get(&GroupName::from(group))?.owner {
-            Known::Known { value, .. } => value.clone(),
-            Known::Unknown { .. } => None,
         }
     }
 }

@@ -161,6 +161,10 @@ fn not_older(from: &NodeName, to: &NodeName, facts: &Facts<'_>, found: &mut Foun
     else {
         return;
     };
+    // Where the manifest takes the nodes back to an older rollup, the target is older because it is at its target.
+    if facts.desired.allow_downgrade && spec.rollup.standing(&old.installed) == Ok(Standing::Ahead) {
+        return;
+    }
     for package in &spec.rollup.packages {
         let fact = || format!("nodes.{to}.versions.{}", package.name);
         match (old.installed.get(&package.name), new.installed.get(&package.name)) {

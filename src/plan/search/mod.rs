@@ -30,6 +30,8 @@ pub(super) struct Problem {
     pub roles: Vec<Role>,
     /// How many roles each node may own.
     pub room: Vec<u32>,
+    /// For each node, those that are older than it. A role never goes to a node that is older than its owner.
+    pub older: Vec<Nodes>,
 }
 
 /// One role.
@@ -82,11 +84,13 @@ const WHOLE: u64 = 1 << 16;
 /// Finds the sequence.
 pub(super) fn solve(problem: &Problem) -> Solution {
     let mut start = State { work: problem.work, owners: problem.roles.iter().map(|r| r.owner).collect() };
-    start.work &= !stuck(problem);
     start.settle();
+    let stuck = stuck(problem) & start.work;
+    start.work &= !stuck;
     let floor = (0..problem.roles.len()).filter(|&r| bit(start.owners[r]) & start.work != 0).count() as u32;
     let mut search = Search {
         problem,
+        old: problem.old | stuck,
         bound: start.least(problem),
         beyond: None,
         looked_at: 0,
@@ -114,7 +118,7 @@ pub(super) fn solve(problem: &Problem) -> Solution {
     let Best { left, cost, moves } = search.best;
     Solution {
         floor,
-        left: left | (problem.work & stuck(problem)),
+        left: left | stuck,
         proven,
         at_least: if proven { moves.len() as u32 } else { (at_least / WHOLE) as u32 },
         to_stale: (cost % WHOLE) as u32,
@@ -158,6 +162,8 @@ struct Best {
 
 struct Search<'a> {
     problem: &'a Problem,
+    /// Nodes that stay below their target.
+    old: Nodes,
     bound: u64,
     /// The least cost that was over the bound.
     beyond: Option<u64>,
@@ -204,11 +210,11 @@ impl Search<'_> {
     /// The moves of a state and their prices: roles that have to leave first, and of their destinations the current
     /// and preferred ones first. A stale node gets a role only where no current one could take it.
     fn moves(&self, state: &State) -> Vec<(Move, u64)> {
-        let stale = state.work | self.problem.old;
+        let stale = state.work | self.old;
         let full = self.full(state);
         let mut moves = Vec::new();
         for (number, (role, &owner)) in self.problem.roles.iter().zip(&state.owners).enumerate() {
-            let open = role.allowed & !bit(owner) & !full;
+            let open = role.allowed & !bit(owner) & !full & !self.older(owner, stale);
             let open = if open & !stale != 0 { open & !stale } else { open };
             for to in (0..MOST_NODES as u8).filter(|&to| bit(to) & open != 0) {
                 let to_stale = u64::from(bit(to) & stale != 0);
@@ -218,6 +224,11 @@ impl Search<'_> {
         }
         moves.sort_unstable_by_key(|(rank, ..)| *rank);
         moves.into_iter().map(|(_, step, price)| (step, price)).collect()
+    }
+
+    /// Nodes that are older than the owner in this state. One that has been worked on is older than none.
+    fn older(&self, owner: u8, stale: Nodes) -> Nodes {
+        if bit(owner) & stale == 0 { stale } else { stale & self.problem.older[usize::from(owner)] }
     }
 
     fn full(&self, state: &State) -> Nodes {

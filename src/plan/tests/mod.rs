@@ -1,0 +1,6 @@
+//! Stories: what is seen, and what is done about it.
+
+mod holds;
+mod middle;
+mod rolls;
+mod worlds;
