@@ -20,6 +20,8 @@ pub mod drivers;
 
 pub mod record;
 
+pub mod sources;
+
 pub mod fleet;
 
 pub mod cli;

@@ -1,5 +1,6 @@
 mod cli;
 mod door;
 mod layers;
+mod manifests;
 mod record;
 mod scenarios;

@@ -64,8 +64,14 @@ pub fn typed<T: DeserializeOwned>(mut value: Value) -> Result<T, Vec<TypeIssue>>
         let path = steps(error.path());
         let (issue, mut out) = describe(&error.inner().to_string(), &path, &value);
         let original = taken.original(&issue.path);
-        if taken.out.contains(&original) {
-            // It is missing because we took it out: take out what cannot do without it.
+        let misspelt = |i: &TypeIssue| {
+            let (Some((wrong, beside)), Some((right, here))) = (i.path.split_last(), original.split_last()) else {
+                return false;
+            };
+            i.code == "unknown-key" && here == beside && did_you_mean(wrong, [right.as_str()]) == i.help
+        };
+        if taken.out.contains(&original) || (issue.code == "missing-key" && issues.iter().any(misspelt)) {
+            // It is missing because we took it out, or because it is misspelt: take out what cannot do without it.
             out = path;
         } else {
             issues.push(TypeIssue { path: original, ..issue });
@@ -183,7 +189,8 @@ fn describe(error: &str, path: &[String], value: &Value) -> (TypeIssue, Vec<Stri
         let mut names = quoted(error).into_iter();
         let name = names.next().unwrap_or_default();
         let known: Vec<String> = names.collect();
-        let key = path.last().map(|k| format!(" of `{k}`")).unwrap_or_default();
+        let key = path.iter().rev().find(|k| k.parse::<usize>().is_err());
+        let key = key.map(|k| format!(" of `{k}`")).unwrap_or_default();
         issue.message = format!("unknown value `{name}`{key}");
         issue.label = format!("expected {}", one_of(known.iter().map(String::as_str)));
         issue.help = did_you_mean(&name, known.iter().map(String::as_str));
@@ -219,7 +226,7 @@ fn describe(error: &str, path: &[String], value: &Value) -> (TypeIssue, Vec<Stri
     (issue, path.to_vec())
 }
 
-fn words_for_value(value: &Value) -> String {
+pub(super) fn words_for_value(value: &Value) -> String {
     match value {
         Value::Null => "empty".to_owned(),
         Value::Bool(b) => format!("the boolean {b}"),
@@ -233,7 +240,7 @@ fn words_for_value(value: &Value) -> String {
 
 fn words_for_type(expected: &str) -> String {
     match expected {
-        "a string" | "a borrowed string" | "string or map" => "a text".to_owned(),
+        "a string" | "a borrowed string" => "a text".to_owned(),
         "a boolean" => "`true` or `false`".to_owned(),
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, not negative".to_owned(),
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
@@ -241,6 +248,7 @@ fn words_for_type(expected: &str) -> String {
         "a sequence" => "a list".to_owned(),
         "a map" => "a mapping".to_owned(),
         other if other.starts_with("struct ") || other.starts_with("internally tagged enum") => "a mapping".to_owned(),
+        "string or map" => "one of its words".to_owned(),
         other if other.starts_with("enum ") => "one of its words".to_owned(),
         other => other.to_owned(),
     }

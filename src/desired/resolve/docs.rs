@@ -10,7 +10,7 @@ use super::super::diagnostics::{Diagnostic, Severity, did_you_mean, one_of};
 use super::super::document::{API_VERSION, APPROVE, Kind, Manifest};
 use super::super::resolved::Place;
 use super::super::source::{At, Content, MAX_FILE_BYTES, SourceFile};
-use super::super::typed::{TypeIssue, typed};
+use super::super::typed::{TypeIssue, typed, words_for_value};
 use super::super::yaml::{self, Document, Node};
 
 /// How the names of manifest files end.
@@ -267,7 +267,8 @@ impl<'f> Docs<'f> {
         let message = format!("there is no {} `{name}`", kind.word());
         let label = match known.clone().count() {
             0 => format!("no {} is declared", kind.word()),
-            1..=8 => format!("known are {}", one_of(known.clone()).replace(" or ", " and ")),
+            1 => format!("the only one is {}", one_of(known.clone())),
+            2..=8 => format!("known are {}", one_of(known.clone()).replace(" or ", " and ")),
             many => format!("not among the {many} that are known"),
         };
         let mut diagnostic =
@@ -358,7 +359,7 @@ fn header(file: &SourceFile, root: &Node, diagnostics: &mut Vec<Diagnostic>) -> 
                 Diagnostic::error("missing-key", "the key `metadata.name` is missing", at, label)
             }
             Some(other) => {
-                let message = format!("the name is {other}, which is no text");
+                let message = format!("`name` is {}", words_for_value(&other));
                 Diagnostic::error("wrong-type", message, at, "expected a text")
                     .help("put it in quotes to make it a text")
             }

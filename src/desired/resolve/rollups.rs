@@ -120,7 +120,7 @@ fn check_baseline(doc: &Doc<'_>, index: &str, baseline: &Version, version: &Vers
     let message = format!("no node at the baseline {baseline} can be brought to {version}");
     let at = doc.value(&["spec", "packages", index, "version"]);
     let diagnostic = Diagnostic::error("impossible-baseline", message, at, label)
-        .and(doc.value(&["spec", "baseline"]), format!("a node at this baseline is a {a}.{b}"))
+        .and(doc.value(&["spec", "baseline"]), format!("this baseline belongs to {a}.{b}"))
         .help("the baseline is the build of the service pack that the rollup is made for");
     found.push(diagnostic);
 }

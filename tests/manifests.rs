@@ -1,0 +1,5 @@
+//! Manifests, good and bad.
+
+mod driver;
+mod messages;
+mod nasty;
