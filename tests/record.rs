@@ -228,6 +228,7 @@ fn an_approval_that_is_used_up_or_replaced_does_not_come_back() {
     };
     let sequence = vec![step("EXNODE1", "EXNODE2"), step("EXNODE2", "EXNODE1")];
     let two = Approval { remaining: sequence.clone(), ..approval() };
+    let whole = [two.clone()];
     let outcome = |step: &PlannedHandoff, failure: Option<&str>| {
         let failure = failure.map(str::to_owned);
         store.append(&entry(EntryKind::Outcome { action: action(step), failure, took: Duration::ZERO })).unwrap();
@@ -235,9 +236,9 @@ fn an_approval_that_is_used_up_or_replaced_does_not_come_back() {
     };
     store.append(&entry(EntryKind::Approved { approval: Approval { hash: "before".into(), ..two.clone() } })).unwrap();
     store.append(&entry(EntryKind::Approved { approval: two.clone() })).unwrap();
-    assert_eq!(store.approvals(&mbx()).unwrap(), [two.clone()], "the newer takes the place of the older");
-    assert_eq!(outcome(&sequence[0], Some("failed")), [two.clone()], "a handoff that failed uses nothing up");
-    assert_eq!(outcome(&sequence[1], None), [two.clone()], "nor does one out of turn");
+    assert_eq!(store.approvals(&mbx()).unwrap(), whole, "the newer takes the place of the older");
+    assert_eq!(outcome(&sequence[0], Some("failed")), whole, "a handoff that failed uses nothing up");
+    assert_eq!(outcome(&sequence[1], None), whole, "nor does one out of turn");
     let one = Approval { remaining: vec![sequence[1].clone()], ..two };
     assert_eq!(outcome(&sequence[0], None), [one]);
     assert_eq!(outcome(&sequence[1], None), []);

@@ -154,7 +154,12 @@ fn tell(file: &Path) -> String {
         for (cluster, steps) in &planned {
             let own: Vec<&String> = done.iter().filter(|d| d.starts_with(&format!("{cluster}: "))).collect();
             let steps: Vec<String> = steps.iter().map(|s| format!("{cluster}: {s}")).collect();
-            assert_eq!(own, steps.iter().collect::<Vec<_>>(), "{}: the run is not the plan of {cluster}", file.display());
+            assert_eq!(
+                own,
+                steps.iter().collect::<Vec<_>>(),
+                "{}: the run is not the plan of {cluster}",
+                file.display()
+            );
         }
     }
     for rule in &scenario.without {
@@ -201,7 +206,9 @@ fn open(desired: &Arc<Desired>, rules: RuleSet) -> Simulated {
     let worlds: BTreeMap<ClusterName, Simulation> = desired
         .clusters
         .iter()
-        .map(|(name, cluster)| (name.clone(), Simulation::start(cluster, &desired.rollups).expect("the world is sound")))
+        .map(|(name, cluster)| {
+            (name.clone(), Simulation::start(cluster, &desired.rollups).expect("the world is sound"))
+        })
         .collect();
     Simulated::new(Arc::clone(desired), worlds, Holder::from("scenario"), rules)
 }
@@ -215,7 +222,14 @@ fn tell_plans(simulated: &mut Simulated, story: &mut String) -> BTreeMap<Cluster
         let seen = world.observe_now(now);
         let Some(turn) = simulated.fleet.turn(name) else { continue };
         let plan = turn.plan(&seen, Around { fleet: simulated.fleet.facts(), now });
-        let _ = writeln!(story, "  {name}: {}", format!("plan {}, handoffs planned {}, floor {}, optimum {}", plan.hash, plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum));
+        let _ = writeln!(
+            story,
+            "  {name}: {}",
+            format!(
+                "plan {}, handoffs planned {}, floor {}, optimum {}",
+                plan.hash, plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum
+            )
+        );
         for (i, step) in plan.steps.iter().enumerate() {
             let _ = writeln!(story, "    {:>2}. {}", i + 1, step.action);
             for hold in &step.holds {
@@ -304,12 +318,16 @@ fn tell_run(simulated: &Simulated, _end: &End, story: &mut String) {
 }
 
 fn tell_end(simulated: &mut Simulated, end: &End, story: &mut String) {
-    let _ = writeln!(story, "  {}", match end {
-        End::Converged => "converged",
-        End::AtRest => "at rest, not converged",
-        End::TimeOut => "out of time",
-        End::Killed => "killed",
-    });
+    let _ = writeln!(
+        story,
+        "  {}",
+        match end {
+            End::Converged => "converged",
+            End::AtRest => "at rest, not converged",
+            End::TimeOut => "out of time",
+            End::Killed => "killed",
+        }
+    );
     let now = simulated.now;
     for (name, world) in &mut simulated.worlds {
         let _ = writeln!(

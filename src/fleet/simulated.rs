@@ -54,7 +54,12 @@ pub enum End {
 
 impl Simulated {
     /// A fleet that has seen nothing yet, over worlds as they stand.
-    pub fn new(desired: Arc<Desired>, worlds: BTreeMap<ClusterName, Simulation>, holder: Holder, rules: RuleSet) -> Self {
+    pub fn new(
+        desired: Arc<Desired>,
+        worlds: BTreeMap<ClusterName, Simulation>,
+        holder: Holder,
+        rules: RuleSet,
+    ) -> Self {
         let now = worlds.values().map(Simulation::now).max().unwrap_or(Time::UNIX_EPOCH);
         let mut simulated = Self {
             fleet: Fleet::new(rules),
@@ -95,12 +100,7 @@ impl Simulated {
         let stops = desired
             .stops
             .iter()
-            .map(|s| Stop {
-                why: s.why.clone(),
-                labels: s.labels.clone(),
-                place: Some(s.place.clone()),
-                since: None,
-            })
+            .map(|s| Stop { why: s.why.clone(), labels: s.labels.clone(), place: Some(s.place.clone()), since: None })
             .collect();
         self.fleet.govern(&desired.fleet, stops, self.now);
     }
