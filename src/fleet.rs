@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use crate::desired::{Cluster, FleetPolicy};
 use crate::guard::{DriverTraits, FleetFacts, Forecast, History, RuleSet, Stop};
-use crate::model::{ClusterName, NodeRef, RuleName, Time};
+use crate::model::{ClusterName, Known, NodeRef, RuleName, Time};
 use crate::observed::Observation;
-use crate::plan::{Decision, Plan};
-use crate::reconcile::{Around, Effect, Input, Memory, Turn, Wake};
+use crate::plan::{self, Decision, Plan};
+use crate::reconcile::{Around, Effect, Input, LastLook, Memory, Turn, Wake};
 
 /// The loops of all clusters.
 pub struct Fleet {
@@ -160,6 +160,16 @@ impl Fleet {
             }
             effect => Step::Do(effect),
         }
+    }
+
+    /// Takes in a look that is not acted on: what is decided on it, and what the others are told of it. For those who
+    /// only want to know.
+    pub fn look(&mut self, name: &ClusterName, seen: &Observation, now: Time) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        let nothing = Known::unknown("nothing was asked for yet");
+        let decision = plan::decide(&slot.turn.facts(seen, &nothing, Around { fleet: &self.facts, now }));
+        slot.turn.memory.last_look = Some(LastLook { seen: Arc::new(seen.clone()), decision: Arc::new(decision) });
+        self.learn(name, now);
     }
 
     /// The next time at which a loop wakes, and whether time alone makes something possible then.

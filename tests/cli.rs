@@ -145,3 +145,56 @@ fn output_schemas_are_those_of_the_types() {
     let kept = std::fs::read_dir(&folder).unwrap().count();
     assert_eq!(kept, rollward::cli::output::OUTPUTS.len(), "a schema of no output is left in {}", folder.display());
 }
+
+/// What programs read is what the schemas say, for every command that has a schema.
+#[test]
+fn real_outputs_follow_their_schemas() {
+    let demo = "--manifests manifests/demo";
+    let commands = [
+        ("validate", "validate manifests/demo".to_owned()),
+        ("plan", "plan manifests/demo".to_owned()),
+        ("observe", format!("observe {demo}")),
+        ("explain", format!("explain mbx-ccr-02 {demo} --live")),
+        ("status", format!("status {demo} --live")),
+        ("doctor", format!("doctor {demo}")),
+        ("simulate", "simulate manifests/demo --runs 1".to_owned()),
+        ("commanded", "stop --all --why test".to_owned()),
+        ("plan", "plan manifests/demo".to_owned()),
+        ("status", format!("status {demo}")),
+        ("commanded", "go --all".to_owned()),
+        ("plan", "plan manifests/demo".to_owned()),
+        ("observe", format!("observe {demo}")),
+    ];
+    let folder = Folder::new();
+    let mut shown = std::collections::BTreeSet::new();
+    for (name, command) in commands {
+        let (code, out, err) = folder.sh(&format!("rollward {command} --output json"));
+        assert_eq!(code, 0, "{command}: {err}");
+        let document: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|e| panic!("{command}: {e}"));
+        let file = Path::new(ROOT).join(format!("schemas/output/{name}.schema.json"));
+        let schema = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        let wrong: Vec<_> = validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(wrong.is_empty(), "{command} does not follow its schema:\n{}", wrong.join("\n"));
+        if name != "simulate" {
+            assert!(document["clusters"].as_array().is_some_and(|clusters| !clusters.is_empty()), "{command}");
+        }
+        shown.insert(name);
+    }
+    let all: std::collections::BTreeSet<_> = rollward::cli::output::OUTPUTS.iter().map(|output| output.name).collect();
+    assert!(shown.is_subset(&all));
+}
+
+/// Every command has examples in its help.
+#[test]
+fn every_help_has_examples() {
+    let folder = Folder::new();
+    let (_, help, _) = folder.sh("rollward --help");
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    for command in commands.lines().filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help") {
+        let (code, help, _) = folder.sh(&format!("rollward {command} --help"));
+        assert_eq!(code, 0);
+        let examples = help.split("Examples:\n").nth(1).unwrap_or_default();
+        assert!(examples.contains(&format!("rollward {command}")), "{command} --help has no example");
+    }
+}

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 use serde::Serialize;
@@ -144,5 +145,17 @@ pub(super) fn person() -> String {
     ["SUDO_USER", "USER", "LOGNAME"]
         .into_iter()
         .find_map(env)
-        .map_or_else(|| "unknown".into(), |name| name.to_string_lossy().into_owned())
+        .map_or_else(user_id, |name| name.to_string_lossy().into_owned())
+}
+
+/// The number of the user, where nothing names them.
+fn user_id() -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").map_or_else(|_| "somebody".into(), |me| format!("user {}", me.uid()))
+}
+
+/// A duration as people write it: `90s`, `12h`, `2 days`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>();
+    parsed.ok().and_then(|d| Duration::try_from(d).ok()).ok_or_else(|| "expected a duration such as 90s or 12h".into())
 }

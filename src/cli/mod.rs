@@ -3,12 +3,29 @@
 //! Absent on purpose: any decision about a cluster. One document goes to stdout, everything else to stderr.
 
 mod args;
-mod history;
 pub mod output;
+mod text;
+
+mod ask;
+mod live;
+mod load;
+
+mod approve;
+mod doctor;
+mod explain;
+mod history;
+mod observe;
 mod package;
+mod plan;
+mod release;
+mod retry;
 mod schema;
 mod shell;
-mod text;
+mod simulate;
+mod status;
+mod stop;
+mod takeover;
+mod validate;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -68,7 +85,20 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Validate(validate::Validate),
+    Plan(plan::Plan),
+    Simulate(simulate::Simulate),
+    Status(status::StatusArgs),
+    Explain(explain::Explain),
     History(history::History),
+    Observe(observe::Observe),
+    Doctor(doctor::Doctor),
+    Approve(approve::Approve),
+    Stop(stop::Stop),
+    Go(stop::Go),
+    Retry(retry::Retry),
+    Release(release::Release),
+    Takeover(takeover::Takeover),
     Package(package::Package),
     Schema(schema::Schema),
     Completions(shell::Completions),
@@ -101,7 +131,20 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 impl Command {
     fn run(self, global: &Global) -> anyhow::Result<Exit> {
         match self {
+            Command::Validate(command) => command.run(global),
+            Command::Plan(command) => command.run(global),
+            Command::Simulate(command) => command.run(global),
+            Command::Status(command) => command.run(global),
+            Command::Explain(command) => command.run(global),
             Command::History(command) => command.run(global),
+            Command::Observe(command) => command.run(global),
+            Command::Doctor(command) => command.run(global),
+            Command::Approve(command) => command.run(global),
+            Command::Stop(command) => command.run(global),
+            Command::Go(command) => command.run(global),
+            Command::Retry(command) => command.run(global),
+            Command::Release(command) => command.run(global),
+            Command::Takeover(command) => command.run(global),
             Command::Package(command) => command.run(global),
             Command::Schema(command) => command.run(global),
             Command::Completions(command) => command.run(&mut Cli::command()),

@@ -1,88 +1,51 @@
 //! `package`: a `Package` document for a file that somebody has downloaded.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
-
-use super::Exit;
 use super::args::{Format, Global};
+use super::{Exit, load};
+use crate::desired::resolve::catalog;
+use crate::sources::package::describe;
 
 /// Print the manifest of a package that you have downloaded, with its hash.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The rollup is found among the manifests by the file's name.
+The rollup is known by the file's name: from the catalogue that is built in, and from --manifests. The path stands in \
+the document as it is given, and counts from the folder of the manifest that the document is put in.
 
 Examples:
-  rollward package packages/Exchange2007-KB2756497-v3-x64-EN.msp >> manifests/packages.yaml
-  rollward package FILE --rollup exchange-2007-sp3-ru8-v3")]
+  cd /etc/rollward/manifests
+  rollward package packages/Exchange2007-KB2756497-v3-x64-EN.msp >> packages.yaml
+  rollward package packages/corosync_3.1.7-1_amd64.deb --manifests . >> packages.yaml")]
 pub(super) struct Package {
     /// The file
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The rollup that it belongs to
+    /// The rollup that it belongs to, if its name does not tell
     #[arg(long, value_name = "NAME")]
-    rollup: String,
-    /// The document's name; without it, the file's
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Spec,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    name: String,
-}
-
-#[derive(Serialize)]
-struct Spec {
-    rollup: String,
-    path: PathBuf,
-    sha256: String,
+    rollup: Option<String>,
+    /// Manifest files or folders that declare more rollups
+    #[arg(long, value_name = "PATH")]
+    manifests: Vec<PathBuf>,
 }
 
 impl Package {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
-        let sha256 = sha256(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
-        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
-        let document = Document {
-            api_version: "rollward/v1",
-            kind: "Package",
-            metadata: Metadata { name: self.name.unwrap_or(stem) },
-            spec: Spec { rollup: self.rollup, path: std::path::absolute(&self.file)?, sha256 },
-        };
-        // A manifest is YAML also for people; `---` lets it be appended to a file.
+        let mut rollups = catalog().clone();
+        if !self.manifests.is_empty() {
+            rollups.extend(load::read(&self.manifests).desired.rollups);
+        }
+        let text = describe(&self.file, self.rollup.as_deref(), &rollups)?;
         if global.output == Format::Json {
+            let document: serde_json::Value = serde_yaml::from_str(&text)?;
             global.emit(&document, |_| String::new())?;
         } else {
+            // A manifest is YAML for people, too; `---` lets it be appended to a file.
             let mut to = std::io::stdout().lock();
-            write!(to, "---\n{}", serde_yaml::to_string(&document)?)?;
+            write!(to, "---\n{text}")?;
             to.flush()?;
         }
         Ok(Exit::Done)
     }
-}
-
-/// The SHA-256 of a file, in lower-case hexadecimal. Reads it in pieces: service packs have hundreds of megabytes.
-pub(super) fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        let n = file.read(&mut piece)?;
-        let Some(read) = piece.get(..n).filter(|read| !read.is_empty()) else { break };
-        hash.update(read);
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -123,8 +123,11 @@ pub fn describe(
         .map_err(|e| PackageError::Unreadable { path: path.display().to_string(), source: io::Error::other(e) })
 }
 
-/// SHA-256 of a file, a piece at a time: packages are hundreds of megabytes.
-fn hash(path: &Path) -> io::Result<String> {
+/// SHA-256 of a file in lower-case hexadecimal, a piece at a time: packages are hundreds of megabytes.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn hash(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut piece = vec![0; 1 << 16];

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Counts over all runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Simulated {
     /// Runs made.
@@ -25,7 +25,7 @@ pub struct Simulated {
     pub unfinished: u64,
     /// Nodes that were not at their target at the end and had no hold: bugs.
     pub unexplained: u64,
-    /// Handoffs beyond the optimum left before each.
+    /// Handoffs beyond the optimum, and beyond what failovers made necessary.
     pub extra_handoffs: u64,
     /// Marks of ours that were left behind.
     pub leaks: u64,

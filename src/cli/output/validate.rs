@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::desired;
+
 /// What manifests declare, and what is wrong with them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -45,6 +47,9 @@ pub struct Diagnostic {
     pub column: Option<u32>,
     /// What is wrong.
     pub message: String,
+    /// What was expected there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expected: Option<String>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub help: Vec<String>,
@@ -58,4 +63,23 @@ pub enum Severity {
     Error,
     /// The document counts; look at it.
     Warning,
+}
+
+impl From<&desired::Diagnostic> for Diagnostic {
+    fn from(diagnostic: &desired::Diagnostic) -> Self {
+        let at = diagnostic.at.as_ref();
+        Self {
+            severity: match diagnostic.severity {
+                desired::Severity::Error => Severity::Error,
+                desired::Severity::Warning => Severity::Warning,
+            },
+            code: diagnostic.code.into(),
+            file: at.map(|at| at.file.to_string()),
+            line: at.map(|at| at.line),
+            column: at.map(|at| at.column),
+            message: diagnostic.message.clone(),
+            expected: Some(&diagnostic.label).filter(|label| !label.is_empty()).cloned(),
+            help: diagnostic.help.clone(),
+        }
+    }
 }

@@ -35,7 +35,7 @@ fn one(text: &mut String, explained: &Explained) {
     let rest: Vec<_> = explained.holds.iter().filter(|hold| !said.contains(hold)).cloned().collect();
     if !rest.is_empty() {
         let _ = writeln!(text, "  the cluster");
-        holds(text, &rest, 4, now, &mut said);
+        holds(text, &rest, 4, Some(now), &mut said);
     }
     super::plan::unknown(text, &explained.unknown);
 }
@@ -67,7 +67,7 @@ fn node(text: &mut String, node: &ExplainedNode, now: Time, said: &mut Vec<crate
     if let Some(action) = &node.action {
         let _ = writeln!(text, "    next: {action}");
     }
-    holds(text, &node.holds, 4, now, said);
+    holds(text, &node.holds, 4, Some(now), said);
 }
 
 /// Whose knowledge this is, and how old.

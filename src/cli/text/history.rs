@@ -20,10 +20,12 @@ pub fn text(document: &Clusters<Recorded>) -> String {
 fn row(entry: &HistoryEntry) -> Vec<Column> {
     let failed = entry.failure.is_some() || entry.entry == "alarm";
     let word = Column::new(&entry.entry);
+    // A commit's first digits tell it apart; the machine output has all of them.
+    let revision = entry.revision.get(..12);
     vec![
         Column::new(stamp(entry.at)),
         if failed { word.fg(comfy_table::Color::Red) } else { word },
         Column::new(&entry.text),
-        Column::new(&entry.revision).add_attribute(comfy_table::Attribute::Dim),
+        Column::new(revision.unwrap_or(&entry.revision)).add_attribute(comfy_table::Attribute::Dim),
     ]
 }

@@ -7,9 +7,9 @@ use super::style::{FAINT, WARN};
 use crate::cli::output::{Hold, ReleaseKind};
 use crate::model::Time;
 
-/// Holds, each with its evidence, the evidence's age at `now`, and what releases it. `indent` is in spaces. A hold that
-/// was said before is said in one line.
-pub fn holds(text: &mut String, holds: &[Hold], indent: usize, now: Time, said: &mut Vec<Hold>) {
+/// Holds, each with its evidence, the evidence's age at `now` (or its time, without one), and what releases it.
+/// `indent` is in spaces. A hold that was said before is said in one line.
+pub fn holds(text: &mut String, holds: &[Hold], indent: usize, now: Option<Time>, said: &mut Vec<Hold>) {
     for hold in holds {
         let pad = " ".repeat(indent);
         let Hold { rule, subject, evidence, release } = hold;
@@ -20,10 +20,12 @@ pub fn holds(text: &mut String, holds: &[Hold], indent: usize, now: Time, said: 
             continue;
         }
         for evidence in evidence {
-            let age = evidence.at.map(|at| format!(" {FAINT}({}){FAINT:#}", ago(at, now))).unwrap_or_default();
-            let _ = writeln!(text, "{pad}  {}: {}{age}", evidence.fact, evidence.value);
+            let age = |at| now.map_or_else(|| stamp(at), |now| ago(at, now));
+            let age = evidence.at.map(|at| format!(" {FAINT}({}){FAINT:#}", age(at))).unwrap_or_default();
+            let _ = writeln!(text, "{pad}  {}: {}{age}", evidence.fact.trim_end_matches(','), evidence.value);
         }
-        let until = release.at.map(|at| format!(" {FAINT}({}){FAINT:#}", stamp(at))).unwrap_or_default();
+        let until = release.at.filter(|at| !release.what.contains(&at.to_string()));
+        let until = until.map(|at| format!(" {FAINT}({}){FAINT:#}", stamp(at))).unwrap_or_default();
         let who = match release.kind {
             ReleaseKind::Person | ReleaseKind::Manifest => WARN,
             ReleaseKind::Time | ReleaseKind::Observation | ReleaseKind::Progress => FAINT,

@@ -19,8 +19,9 @@ pub fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
     };
     let mut table = Table::new();
     table.load_style(presets::NOTHING).enforce_styling();
+    table.style_text_only();
     if headings.iter().any(|heading| !heading.is_empty()) {
-        let headings = headings.iter().map(|h| Cell::new(h).add_attribute(comfy_table::Attribute::Dim)).collect();
+        let headings = headings.iter().map(|h| styled(Cell::new(h))).collect();
         table.set_header(pick(headings));
     }
     table.add_rows(rows.into_iter().map(pick));
@@ -28,6 +29,11 @@ pub fn table(headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
         column.set_padding((0, 2));
     }
     table.lines().map(|line| format!("  {}\n", line.trim_end())).collect()
+}
+
+/// A heading. An empty one stays without style: styled blanks at a line's end could not be trimmed.
+fn styled(heading: Cell) -> Cell {
+    if heading.content().is_empty() { heading } else { heading.add_attribute(comfy_table::Attribute::Dim) }
 }
 
 /// A duration, as people say it.

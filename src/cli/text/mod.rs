@@ -1,5 +1,7 @@
 //! What people read: the machine documents, laid out.
 
+pub(super) mod commanded;
+pub(super) mod doctor;
 pub(super) mod explain;
 pub(super) mod history;
 mod holds;
@@ -8,7 +10,6 @@ pub(super) mod live;
 pub(super) mod observe;
 pub(super) mod plan;
 pub(super) mod run;
+pub(super) mod simulate;
 pub(super) mod status;
 pub(super) mod style;
-
-pub(super) use layout::{Column, ago, clock, seconds, stamp, table};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::holds::holds;
 use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
-use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Seconds, Spread, Step, Unknown};
+use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Spread, Step, Unknown};
 use crate::model::{ActionKind, time};
 
 /// All plans.
@@ -54,7 +54,7 @@ fn one(text: &mut String, plan: &Planned) {
     if !plan.holds.is_empty() {
         let heading = if plan.steps.is_empty() { "held by:" } else { "what is left is held by:" };
         let _ = writeln!(text, "  {heading}");
-        holds(text, &plan.holds, 4, now, &mut said);
+        holds(text, &plan.holds, 4, Some(now), &mut said);
     }
     unknown(text, &plan.unknown);
 }
@@ -66,20 +66,20 @@ fn steps(text: &mut String, plan: &Planned, said: &mut Vec<crate::cli::output::H
     }
     let row = |(i, step): (usize, &Step)| {
         let down = step.outage_seconds.filter(|s| s.0 > Duration::ZERO);
+        let outage = Column::new(down.map(|s| format!("outage {}", seconds(s))).unwrap_or_default());
         vec![
             Column::new(i + 1).set_alignment(comfy_table::CellAlignment::Right),
             Column::new(action(&step.what)),
             Column::new(format!("at +{}", time::words(time::between(plan.observed_at, step.at)))),
             Column::new(spread(step.predicted_seconds)),
-            Column::new(down.map(|s| format!("outage {}", seconds(s))).unwrap_or_default())
-                .fg(comfy_table::Color::DarkYellow),
+            if down.is_some() { outage.fg(comfy_table::Color::DarkYellow) } else { outage },
         ]
     };
     let lines = table(&["", "", "", "", ""], plan.steps.iter().enumerate().map(row).collect());
     for (line, step) in lines.lines().zip(&plan.steps) {
         text.push_str(line);
         text.push('\n');
-        holds(text, &step.holds, 8, plan.observed_at, said);
+        holds(text, &step.holds, 8, Some(step.at), said);
     }
 }
 
@@ -134,9 +134,4 @@ pub fn unknown(text: &mut String, unknown: &[Unknown]) {
     for Unknown { path, why } in unknown {
         let _ = writeln!(text, "  {WARN}unknown{WARN:#} {path}: {why}");
     }
-}
-
-/// Zero seconds or more, for tables: nothing for nothing.
-pub fn some_seconds(duration: Seconds) -> String {
-    if duration.0 == Duration::ZERO { "0s".into() } else { seconds(duration) }
 }

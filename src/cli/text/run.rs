@@ -6,16 +6,15 @@ use super::holds::holds;
 use super::layout::{Column, seconds, table};
 use super::style::HEAD;
 use crate::cli::output::{Clusters, Ran, RunState};
-use crate::model::Time;
 
 /// What became of every cluster.
-pub fn text(document: &Clusters<Ran>, now: Time) -> String {
+pub fn text(document: &Clusters<Ran>) -> String {
     let rows = document.clusters.iter().map(row).collect();
     let mut text = table(&["CLUSTER", "STATE", "ACTIONS", "HANDOFFS", "OUTAGE", "VIOLATIONS"], rows);
     let mut said = Vec::new();
     for ran in document.clusters.iter().filter(|ran| !ran.holds.is_empty()) {
         let _ = writeln!(text, "\n{HEAD}{}{HEAD:#} is held by:", ran.name);
-        holds(&mut text, &ran.holds, 2, now, &mut said);
+        holds(&mut text, &ran.holds, 2, None, &mut said);
     }
     text
 }

@@ -1,0 +1,222 @@
+//! Looks at real clusters for commands that are no daemon: nothing is claimed, nothing is begun.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use tokio::task::JoinSet;
+
+use super::args::{From, Global, person};
+use super::load::{self, Loaded};
+use super::output::Check;
+use crate::clock;
+use crate::desired::Cluster;
+use crate::drivers::{self, Driver};
+use crate::fleet::Fleet;
+use crate::guard::{Command, History, RuleSet};
+use crate::model::time::Clock;
+use crate::model::{ClusterName, Known, NodeName, Time};
+use crate::observed::Observation;
+use crate::plan::{self, NodeReport, Plan};
+use crate::reconcile::Around;
+use crate::record::{Entry, EntryKind, OpenError, OpenMode, Store};
+
+/// A cluster, what it looks like now, and what follows from that.
+pub(super) struct Look {
+    /// What is wanted.
+    pub desired: Arc<Cluster>,
+    /// What was seen.
+    pub seen: Observation,
+    /// What would be done.
+    pub plan: Plan,
+    /// Why no node is further.
+    pub reports: Vec<NodeReport>,
+    /// When it was decided, by the cluster's clock.
+    pub now: Time,
+}
+
+/// A driver that is open, and the clock that it goes by.
+struct Opened {
+    driver: Arc<dyn Driver>,
+    clock: Arc<dyn Clock>,
+    simulated: bool,
+}
+
+/// The runtime that drivers need.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")
+}
+
+/// A simulated cluster's clock while no daemon runs: it stands still.
+struct Still(Time);
+
+impl Clock for Still {
+    fn now(&self) -> Time {
+        self.0
+    }
+}
+
+struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Time {
+        clock::wall()
+    }
+}
+
+fn open(loaded: &Loaded, cluster: &Cluster, state: &Path) -> anyhow::Result<Opened> {
+    let prepared = drivers::prepare_to_look(cluster, &loaded.desired.rollups, &state.join("worlds"))
+        .map_err(|why| anyhow::anyhow!("cluster {}: {why}", cluster.name))?;
+    let simulated = prepared.simulated.is_some();
+    let clock: Arc<dyn Clock> = match prepared.simulated {
+        Some((at, _)) => Arc::new(Still(at)),
+        None => Arc::new(Wall),
+    };
+    Ok(Opened { driver: prepared.start(Arc::clone(&clock)), clock, simulated })
+}
+
+/// Looks at these clusters, all at once.
+///
+/// # Errors
+/// A driver cannot be opened. What it cannot see is unknown, and no error.
+pub(super) fn observe(
+    global: &Global,
+    loaded: &Loaded,
+    names: &[ClusterName],
+) -> anyhow::Result<Vec<(Arc<Cluster>, Observation)>> {
+    let seen = look_at(global, loaded, names)?;
+    Ok(seen.into_iter().map(|(cluster, _, seen)| (cluster, seen)).collect())
+}
+
+type Seen = (Arc<Cluster>, Opened, Observation);
+
+fn look_at(global: &Global, loaded: &Loaded, names: &[ClusterName]) -> anyhow::Result<Vec<Seen>> {
+    let state = global.state()?;
+    let runtime = runtime()?;
+    let mut looks = JoinSet::new();
+    let mut opened = BTreeMap::new();
+    for (name, cluster) in loaded.desired.clusters.iter().filter(|(name, _)| names.contains(name)) {
+        let one = open(loaded, cluster, &state)?;
+        let driver = Arc::clone(&one.driver);
+        let name = name.clone();
+        opened.insert(name.clone(), (Arc::clone(cluster), one));
+        looks.spawn_on(async move { (name, driver.observe().await) }, runtime.handle());
+    }
+    let mut seen: BTreeMap<_, _> = runtime.block_on(looks.join_all()).into_iter().collect();
+    let together = |(name, (cluster, one))| seen.remove(&name).map(|seen| (cluster, one, seen));
+    Ok(opened.into_iter().filter_map(together).collect())
+}
+
+/// Looks at every cluster, and plans each knowing of the others, as the daemon would.
+///
+/// # Errors
+/// A driver cannot be opened, or the record cannot be read.
+pub(super) fn look(global: &Global, loaded: &Loaded) -> anyhow::Result<Vec<Look>> {
+    let names: Vec<_> = loaded.desired.clusters.keys().cloned().collect();
+    let seen = look_at(global, loaded, &names)?;
+    let store = match Store::open(&global.state()?, OpenMode::Read) {
+        Ok(store) => Some(store),
+        Err(OpenError::Nothing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    // One clock serves the whole fleet; of simulated clusters that stand still, the one that is furthest.
+    let now = seen.iter().map(|(_, one, _)| one.clock.now()).max().unwrap_or_else(clock::wall);
+    let mut fleet = Fleet::new(RuleSet::ALL);
+    fleet.govern(&loaded.desired.fleet, load::stops(loaded, store.as_ref())?, now);
+    for (cluster, one, _) in &seen {
+        let mut history = History::new(load::holder(&global.state()?));
+        if let Some(store) = &store {
+            history.approvals = store.approvals(&cluster.name)?;
+        }
+        let forecast = load::forecast(cluster, store.as_ref())?;
+        fleet.put(cluster, &loaded.desired.revision, forecast, one.driver.traits(), history, now);
+    }
+    for (cluster, _, seen) in &seen {
+        fleet.look(&cluster.name, seen, now);
+    }
+    let nothing = Known::unknown("nothing was asked for yet");
+    let look = |(desired, _, seen): Seen| {
+        let turn = fleet.turn(&desired.name)?;
+        let around = Around { fleet: fleet.facts(), now };
+        let plan = fleet.plan(&desired.name, &seen, now)?;
+        let reports = plan::explain(&turn.facts(&seen, &nothing, around));
+        Some(Look { desired, seen, plan, reports, now })
+    };
+    Ok(seen.into_iter().filter_map(look).collect())
+}
+
+/// What each driver says of what it needs; nothing of simulated clusters' packages, which need no file.
+///
+/// # Errors
+/// A driver cannot be opened.
+pub(super) fn readiness(
+    global: &Global,
+    loaded: &Loaded,
+    names: &[ClusterName],
+) -> anyhow::Result<BTreeMap<ClusterName, (bool, Vec<Check>)>> {
+    let state = global.state()?;
+    let runtime = runtime()?;
+    let mut all = BTreeMap::new();
+    for (name, cluster) in loaded.desired.clusters.iter().filter(|(name, _)| names.contains(name)) {
+        let one = open(loaded, cluster, &state)?;
+        let checks = runtime.block_on(one.driver.readiness()).into_iter().map(Check::from).collect();
+        all.insert(name.clone(), (one.simulated, checks));
+    }
+    Ok(all)
+}
+
+/// Does something with one cluster's driver. If its manifest is broken or gone, the last good one that the daemon kept
+/// says how to reach it.
+///
+/// # Errors
+/// There is no such cluster, its driver cannot be opened, or what is done fails.
+pub(super) fn with_driver<T>(
+    global: &Global,
+    from: &From,
+    name: &ClusterName,
+    act: impl AsyncFnOnce(&dyn Driver) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut loaded = load::read(&from.manifests);
+    if !loaded.desired.clusters.contains_key(name)
+        && let Some(kept) = load::kept(global)?.filter(|kept| kept.desired.clusters.contains_key(name))
+    {
+        global.note(format_args!("no manifest declares {name} now; going by the last good one in the state folder"));
+        loaded = kept;
+    }
+    loaded.pick(std::slice::from_ref(name))?;
+    let Some(cluster) = loaded.desired.clusters.get(name) else { bail!("no manifest declares {name}") };
+    let one = open(&loaded, cluster, &global.state()?)?;
+    runtime()?.block_on(act(&*one.driver))
+}
+
+/// Carries out a person's command without a daemon, and writes it into the record.
+///
+/// # Errors
+/// It was not done.
+pub(super) fn command(global: &Global, from: &From, name: &ClusterName, command: Command) -> anyhow::Result<String> {
+    let what = words(&command);
+    let done = with_driver(global, from, name, async |driver| {
+        driver.command(command).await.map_err(|why| anyhow::anyhow!("{name}: {why}"))
+    })?;
+    let what = EntryKind::Commanded { what, by: person() };
+    let entry = Entry { cluster: name.clone(), at: clock::wall(), revision: "".into(), what };
+    match Store::open(&global.state()?, OpenMode::Write).map(|store| store.append(&entry)) {
+        Ok(Ok(_)) => {}
+        // It is done all the same: the cluster itself knows it.
+        Ok(Err(error)) => global.note(format_args!("not recorded: {error}")),
+        Err(error) => global.note(format_args!("not recorded: {error}")),
+    }
+    Ok(done)
+}
+
+/// A person's command in the record's words.
+fn words(command: &Command) -> String {
+    let of = |node: &Option<NodeName>| node.as_ref().map(|node| format!(" of {node}")).unwrap_or_default();
+    match command {
+        Command::Stop { node, why, .. } => format!("pulled the stop cord{}: {why}", of(node)),
+        Command::Go { node } => format!("lifted the stop cord{}", of(node)),
+        Command::Retry { node } => format!("had the failed tries{} forgotten", of(node)),
+        Command::Release => "had every mark removed".into(),
+    }
+}

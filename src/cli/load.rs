@@ -1,0 +1,143 @@
+//! Manifests, for commands that are no daemon: read once, everything wrong said at once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::args::Global;
+use super::{Exit, UsageError};
+use crate::desired::diagnostics::nearest;
+use crate::desired::render::{Style, render};
+use crate::desired::source::hex;
+use crate::desired::{self, Cluster, Desired, Reading, SourceFile};
+use crate::drivers::Drivers;
+use crate::guard::{Forecast, Stop};
+use crate::model::{ClusterName, Holder};
+use crate::record::{OpenError, OpenMode, ReadError, Store, folder, learned};
+use crate::{plan, sources};
+
+/// Manifests as they are now.
+pub(super) struct Loaded {
+    /// What is meant, as far as it is sound.
+    pub desired: Desired,
+    /// All of the reading.
+    pub reading: Reading,
+    files: Vec<SourceFile>,
+}
+
+/// Reads manifests and says nothing.
+pub(super) fn read(paths: &[PathBuf]) -> Loaded {
+    let sources::Folder { files, commit } = sources::read(paths);
+    let reading = desired::read(&files, &Drivers);
+    let mut desired = reading.desired.clone();
+    if let Some(commit) = commit {
+        desired.revision = commit;
+    }
+    Loaded { desired, reading, files }
+}
+
+/// The last good manifests, as a daemon kept them in the state folder.
+///
+/// # Errors
+/// The record cannot be read.
+pub(super) fn kept(global: &Global) -> anyhow::Result<Option<Loaded>> {
+    let texts = match Store::open(&global.state()?, OpenMode::Read) {
+        Ok(store) => store.kept_manifests()?,
+        Err(OpenError::Nothing { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let files: Vec<_> = texts.into_iter().map(|(name, text)| SourceFile::from_bytes(name, text.as_bytes())).collect();
+    let reading = desired::read(&files, &Drivers);
+    Ok(Some(Loaded { desired: reading.desired.clone(), reading, files }))
+}
+
+/// Reads manifests, and says on stderr what is wrong with them.
+///
+/// # Errors
+/// Nothing of them can be used.
+pub(super) fn load(global: &Global, paths: &[PathBuf]) -> anyhow::Result<Loaded> {
+    let loaded = read(paths);
+    let drawn = loaded.drawn();
+    if !drawn.is_empty() {
+        global.note(drawn.trim_end());
+    }
+    if loaded.desired.clusters.is_empty() {
+        let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        let why = if loaded.reading.has_errors() { "can be used" } else { "is declared" };
+        anyhow::bail!("no cluster {why} in {}", paths.join(", "));
+    }
+    Ok(loaded)
+}
+
+impl Loaded {
+    /// Everything that is wrong, drawn for people.
+    pub fn drawn(&self) -> String {
+        render(&self.reading.diagnostics, &self.files, Style::Coloured)
+    }
+
+    /// How many files were read.
+    pub fn files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// The names asked for, or all.
+    ///
+    /// # Errors
+    /// No cluster has one of the names, or its document is broken.
+    pub fn pick(&self, names: &[ClusterName]) -> anyhow::Result<Vec<ClusterName>> {
+        if names.is_empty() {
+            return Ok(self.desired.clusters.keys().cloned().collect());
+        }
+        for name in names.iter().filter(|name| !self.desired.clusters.contains_key(*name)) {
+            if let Some(broken) = self.reading.broken.get(name) {
+                anyhow::bail!("the document of {name} is broken: {}", broken.why);
+            }
+            let known = self.desired.clusters.keys().map(ClusterName::as_str);
+            let hint = match nearest(name.as_str(), known.clone()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("there are {}", known.collect::<Vec<_>>().join(", ")),
+            };
+            return Err(UsageError(format!("no manifest declares a cluster {name}; {hint}")).into());
+        }
+        Ok(names.to_vec())
+    }
+
+    /// How a command that used these manifests ends, if all else went well.
+    pub fn exit(&self) -> Exit {
+        if self.reading.has_errors() { Exit::Error } else { Exit::Done }
+    }
+}
+
+/// Stop cords that are in force: those that are committed, and those pulled by command.
+///
+/// # Errors
+/// The record cannot be read.
+pub(super) fn stops(loaded: &Loaded, store: Option<&Store>) -> Result<Vec<Stop>, ReadError> {
+    let committed = loaded.desired.stops.iter().map(|stop| Stop {
+        why: stop.why.clone(),
+        labels: stop.labels.clone(),
+        place: Some(stop.place.clone()),
+        since: None,
+    });
+    let pulled = store.map(Store::stops).transpose()?.unwrap_or_default();
+    Ok(committed.chain(pulled).collect())
+}
+
+/// How long things will take on a cluster: as declared, and as they took so far.
+///
+/// # Errors
+/// The record cannot be read.
+pub(super) fn forecast(cluster: &Cluster, store: Option<&Store>) -> Result<Forecast, ReadError> {
+    let declared = plan::forecast(cluster, &BTreeMap::new());
+    let samples = store.map(|store| store.samples(&cluster.name)).transpose()?.unwrap_or_default();
+    Ok(if samples.is_empty() { declared } else { learned::forecast(&declared.by_kind, &samples) })
+}
+
+/// Who the daemon of a state folder is: this host with this folder. The same after a restart, and after the folder was
+/// deleted and made anew.
+pub(super) fn holder(state: &Path) -> Holder {
+    let path = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
+    let hash = hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+    Holder::new(format!("{}-{}", folder::host_name(), hash.get(..8).unwrap_or(&hash)))
+}

@@ -1,0 +1,34 @@
+//! `observe`: a live look, and nothing else. Takes no lock and writes nothing.
+
+use super::args::{From, Global};
+use super::output::{Clusters, Observed};
+use super::{Exit, live, load, text};
+use crate::model::ClusterName;
+
+/// Show what a cluster looks like now: nodes, versions, owners, pauses, votes, claim.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Looks at the real cluster, takes no lock and writes nothing.
+
+Examples:
+  rollward observe mbx-ccr-01
+  rollward observe --manifests manifests/demo                      every cluster
+  rollward observe mbx-ccr-01 --output json | jq '.clusters[].nodes[] | {name, versions}'")]
+pub(super) struct Observe {
+    /// The cluster; all of them, if none is given
+    #[arg(value_name = "CLUSTER")]
+    cluster: Option<ClusterName>,
+    #[command(flatten)]
+    from: From,
+}
+
+impl Observe {
+    pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
+        let loaded = load::load(global, &self.from.manifests)?;
+        let names = loaded.pick(self.cluster.as_slice())?;
+        let looks = live::observe(global, &loaded, &names)?;
+        let clusters = looks.iter().map(|(desired, seen)| Observed::new(desired, seen)).collect();
+        global.emit(&Clusters { clusters }, text::observe::text)?;
+        Ok(loaded.exit())
+    }
+}
