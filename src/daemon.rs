@@ -1,1 +1,493 @@
-//! daemon
+//! Drives the loops of all clusters with tokio. What can wake it is a closed list: [`Event`].
+//!
+//! It carries out effects and decides nothing. It may be killed at any point: see [`crate::reconcile`].
+
+mod door_keeper;
+mod manifests;
+mod open;
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::clock::{self, FleetClock};
+use crate::desired::{Cluster, Desired};
+use crate::door::{self, Request};
+use crate::drivers::Driver;
+use crate::fleet::simulated::claimed;
+use crate::fleet::{Fleet, Step};
+use crate::guard::{Forecast, History, RuleSet, Stop};
+use crate::model::time::Clock;
+use crate::model::{Answer, ClusterName, Holder, NodeName, Time};
+use crate::plan;
+use crate::reconcile::{Around, Effect, Input, Turn, memory};
+use crate::record::{Change, Entry, EntryKind, FolderLock, OpenMode, Roll, Store, learned};
+
+pub use report::{ClusterReport, Ended, Report};
+
+/// The slow look at the manifests' folder: the net under lost file events, and under file systems that send none.
+const SLOW_POLL: Duration = Duration::from_secs(5);
+
+/// What a run needs to know.
+pub struct RunOptions {
+    /// Manifest files and folders.
+    pub paths: Vec<PathBuf>,
+    /// Only these clusters; all if empty.
+    pub clusters: Vec<ClusterName>,
+    /// The state folder.
+    pub state: PathBuf,
+    /// Where simulated worlds are kept, if not in the state folder.
+    pub worlds: Option<PathBuf>,
+    /// Start simulated worlds over.
+    pub fresh_world: bool,
+    /// End as soon as nothing is left to do.
+    pub until_converged: bool,
+    /// End after this long, by the host's clock.
+    pub timeout: Option<Duration>,
+    /// Puts a loop into the words of the command line, for other processes that ask.
+    pub describe: Arc<dyn Describe>,
+}
+
+/// Puts what a loop knows into words for other processes.
+pub trait Describe: Send + Sync {
+    /// Where a cluster is.
+    fn status(&self, turn: &Turn, around: Around<'_>) -> Value;
+    /// Why its nodes, or this one, are not at their target.
+    fn explain(&self, turn: &Turn, around: Around<'_>, node: Option<&NodeName>) -> Value;
+}
+
+/// Why a daemon does not start. Everything that goes wrong later is told, and does not end it.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The manifests are wrong. Mend them; the text shows where.
+    #[error("{0}")]
+    Manifests(String),
+    /// The state folder cannot be used, or another daemon uses it.
+    #[error("{0}")]
+    State(String),
+    /// A driver cannot be started.
+    #[error("cluster {cluster}: {why}")]
+    Driver {
+        /// Of which cluster.
+        cluster: ClusterName,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+}
+
+/// What is told while it runs.
+pub enum Told<'a> {
+    /// A line of the journal.
+    Entry(&'a Entry),
+    /// Something about the manifests: a diagnostic, rendered.
+    Manifests(&'a str),
+    /// Something about the daemon itself.
+    Note(&'a str),
+}
+
+/// All that can wake the daemon.
+enum Event {
+    /// An effect was carried out.
+    Input(ClusterName, Input),
+    /// A cluster's time has come, or the clock says so.
+    Time,
+    /// The manifests may have changed.
+    Manifests,
+    /// Another process asks something.
+    Door(Request, oneshot::Sender<Value>),
+    /// The host asks it to end.
+    Terminate,
+}
+
+struct Daemon<'a> {
+    options: RunOptions,
+    store: Store,
+    clock: Arc<FleetClock>,
+    holder: Holder,
+    fleet: Fleet,
+    drivers: BTreeMap<ClusterName, Arc<dyn Driver>>,
+    desired: Desired,
+    manifests: manifests::Watched,
+    tasks: JoinSet<(ClusterName, Input)>,
+    actions: BTreeMap<ClusterName, u64>,
+    rolls: BTreeMap<ClusterName, Roll>,
+    tell: &'a mut (dyn FnMut(Told<'_>) + Send),
+}
+
+/// Runs until it is told to end, or until nothing is left to do if that was asked for.
+///
+/// # Errors
+/// It could not start.
+pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -> Result<Report, RunError> {
+    let state = |e: &dyn std::error::Error| RunError::State(chain(e));
+    crate::record::folder::make(&options.state).map_err(|e| state(&e))?;
+    let lock = FolderLock::take(&options.state, clock::wall()).map_err(|e| state(&e))?;
+    let store = Store::open(&options.state, OpenMode::Write).map_err(|e| state(&e))?;
+    let holder = holder(&options.state);
+    let (watched, desired) = manifests::Watched::begin(&options, &store, tell)?;
+    let (clock, drivers) = open::all(&desired, &options)?;
+    let (door_send, mut door) = mpsc::channel(64);
+    let _door = door::open(&lock, Arc::new(door_keeper::Keeper { to: door_send })).map_err(|e| state(&e))?;
+    let rolls = store.rolls().map_err(|e| state(&e))?;
+    let mut daemon = Daemon {
+        store,
+        clock,
+        holder,
+        fleet: Fleet::new(RuleSet::ALL),
+        drivers,
+        desired,
+        manifests: watched,
+        tasks: JoinSet::new(),
+        actions: BTreeMap::new(),
+        rolls,
+        tell,
+        options,
+    };
+    daemon.populate();
+    let ended = daemon.run(&mut door).await;
+    Ok(daemon.report(ended))
+}
+
+impl Daemon<'_> {
+    /// Takes in what the manifests in force say, cluster by cluster.
+    fn populate(&mut self) {
+        let now = self.clock.now();
+        self.govern(now);
+        let wanted: Vec<_> = self.desired.clusters.values().cloned().collect();
+        for cluster in wanted {
+            let forecast = self.forecast(&cluster);
+            if self.fleet.turn(&cluster.name).is_some() {
+                self.fleet.change(&cluster, &self.desired.revision, forecast, now);
+                continue;
+            }
+            let driver = match self.drivers.get(&cluster.name) {
+                Some(driver) => Arc::clone(driver),
+                None => match open::one(&cluster, &self.desired, &self.options, &self.clock) {
+                    Ok(driver) => driver,
+                    Err(why) => {
+                        (self.tell)(Told::Note(&format!("{}: not managed: {why}", cluster.name)));
+                        continue;
+                    }
+                },
+            };
+            let mut history = History::new(self.holder.clone());
+            history.approvals = self.store.approvals(&cluster.name).unwrap_or_default();
+            self.drivers.insert(cluster.name.clone(), Arc::clone(&driver));
+            self.fleet.put(&cluster, &self.desired.revision, forecast, driver.traits(), history, now);
+            if let Some(turn) = self.fleet.turn_mut(&cluster.name)
+                && let Some(roll) = self.rolls.get(&cluster.name)
+            {
+                turn.memory.roll = Some(memory::Roll {
+                    started: roll.started,
+                    finished: roll.ended,
+                    counts: roll.counts,
+                    ..memory::Roll::default()
+                });
+            }
+        }
+        let gone: Vec<_> = self
+            .fleet
+            .turns()
+            .map(|(name, _)| name.clone())
+            .filter(|n| !self.desired.clusters.contains_key(n))
+            .collect();
+        for name in gone {
+            self.fleet.forget(&name);
+            self.drivers.remove(&name);
+        }
+    }
+
+    fn forecast(&self, cluster: &Cluster) -> Forecast {
+        let declared = plan::forecast(cluster, &BTreeMap::new());
+        match self.store.samples(&cluster.name) {
+            Ok(samples) if !samples.is_empty() => learned::forecast(&declared.by_kind, &samples),
+            _ => declared,
+        }
+    }
+
+    fn govern(&mut self, now: Time) {
+        let committed = self.desired.stops.iter().map(|s| Stop {
+            why: s.why.clone(),
+            labels: s.labels.clone(),
+            place: Some(s.place.clone()),
+            since: None,
+        });
+        // Stop cords that cannot be read are not lifted: without the record nothing begins anyhow.
+        let stops = committed.chain(self.store.stops().unwrap_or_default()).collect();
+        self.fleet.govern(&self.desired.fleet, stops, now);
+    }
+
+    async fn run(&mut self, door: &mut mpsc::Receiver<(Request, oneshot::Sender<Value>)>) -> Ended {
+        let mut terminate = signals();
+        let started = clock::monotonic();
+        let mut poll = tokio::time::interval(SLOW_POLL);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        poll.tick().await;
+        loop {
+            for (name, effect) in self.fleet.begin_due(self.clock.now()) {
+                self.start(name, effect);
+            }
+            if self.tasks.is_empty() {
+                if let Some(ended) = self.ended() {
+                    return ended;
+                }
+                if self.jump() {
+                    continue;
+                }
+            }
+            let timeout = self.options.timeout.map(|t| t.saturating_sub(started.elapsed()));
+            if timeout == Some(Duration::ZERO) {
+                return Ended::TimeOut;
+            }
+            let wait = self.wait(timeout);
+            let event = tokio::select! {
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => match done {
+                    Ok((name, input)) => Event::Input(name, input),
+                    // A driver that panicked has answered nothing; its loop begins anew with a look.
+                    Err(_) => Event::Time,
+                },
+                () = wait => Event::Time,
+                () = self.manifests.changed() => Event::Manifests,
+                _ = poll.tick() => Event::Manifests,
+                Some((request, answer)) = door.recv() => Event::Door(request, answer),
+                Some(()) = terminate.recv() => Event::Terminate,
+            };
+            match event {
+                Event::Input(name, input) => self.input(name, input),
+                Event::Time => {}
+                Event::Manifests => self.reload(),
+                Event::Door(request, answer) => {
+                    let value = self.answer(request).await;
+                    // A client that has gone away needs no answer.
+                    let _ = answer.send(value);
+                }
+                Event::Terminate => return self.terminate().await,
+            }
+        }
+    }
+
+    /// How long to wait for the next loop to wake. On a virtual clock only something from outside can wake it: look now and then
+    /// whether a hand has been laid on a world.
+    fn wait(&self, timeout: Option<Duration>) -> tokio::time::Sleep {
+        let next = self.fleet.next_wake().and_then(|at| self.clock.wait_until(at));
+        let next = if self.clock.is_virtual() { Duration::from_secs(1) } else { next.unwrap_or(SLOW_POLL) };
+        tokio::time::sleep(timeout.map_or(next, |t| t.min(next)))
+    }
+
+    /// On a virtual clock with nothing under way: jumps to the next thing that happens, if there is one.
+    fn jump(&mut self) -> bool {
+        if !self.clock.is_virtual() {
+            return false;
+        }
+        let now = self.clock.now();
+        let event = self.drivers.values().filter_map(|d| d.world()?.next_event()).min();
+        let due = if self.fleet.is_at_rest() { None } else { self.fleet.next_due() };
+        let next = [event, due].into_iter().flatten().min().map(|at| at.max(now));
+        if let Some(next) = next {
+            self.clock.advance(next);
+        }
+        let mut touched = false;
+        for (name, driver) in &self.drivers {
+            if driver.world().is_some_and(|w| w.advance_to(next.unwrap_or(now))) {
+                self.fleet.wake(name, self.clock.now());
+                touched = true;
+            }
+        }
+        touched || next.is_some()
+    }
+
+    /// Begins to carry out an effect. What needs no waiting is done at once.
+    fn start(&mut self, name: ClusterName, mut effect: Effect) {
+        loop {
+            let Some(driver) = self.drivers.get(&name).map(Arc::clone) else { return };
+            match effect {
+                Effect::Record(entries) => {
+                    let input = Input::Recorded(self.record(&entries));
+                    match self.fleet.input(&name, input, self.clock.now()) {
+                        Step::Do(next) => effect = next,
+                        Step::Asleep => return self.keep_roll(&name),
+                        Step::Gone => return self.gone(&name),
+                    }
+                }
+                Effect::SleepUntil(_) | Effect::Done => return,
+                effect => {
+                    self.tasks.spawn(async move {
+                        let input = carry_out(&*driver, effect).await;
+                        (name, input)
+                    });
+                    return;
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, name: ClusterName, input: Input) {
+        if let Input::Performed(Answer::Accepted | Answer::Unsure { .. }) = input {
+            *self.actions.entry(name.clone()).or_default() += 1;
+        }
+        match self.fleet.input(&name, input, self.clock.now()) {
+            Step::Do(effect) => self.start(name, effect),
+            Step::Asleep => self.keep_roll(&name),
+            Step::Gone => self.gone(&name),
+        }
+    }
+
+    fn gone(&mut self, name: &ClusterName) {
+        self.drivers.remove(name);
+        self.manifests.forget(name);
+        (self.tell)(Told::Note(&format!("{name}: nothing of ours is left in it; forgotten")));
+    }
+
+    fn record(&mut self, entries: &[Entry]) -> Result<(), Arc<str>> {
+        for entry in entries {
+            (self.tell)(Told::Entry(entry));
+        }
+        let mut changes: Vec<Change> = entries.iter().cloned().map(Change::from).collect();
+        for entry in entries {
+            // What is left of an approval after a handoff of its sequence.
+            if let EntryKind::Outcome { action: crate::model::Action::Handoff { .. }, failure: None, .. } = &entry.what
+                && let Some(turn) = self.fleet.turn(&entry.cluster)
+            {
+                let left = turn.history.approvals.iter().cloned();
+                changes.extend(left.map(|a| Change::Approval(entry.cluster.clone(), a)));
+            }
+        }
+        self.store.write(&changes).map_err(|e| chain(&e).into())
+    }
+
+    /// Keeps the ledger of the present roll, where it has changed.
+    fn keep_roll(&mut self, name: &ClusterName) {
+        let Some(roll) = self.fleet.turn(name).and_then(|t| t.memory.roll.clone()) else { return };
+        let kept = Roll { started: roll.started, ended: roll.finished, counts: roll.counts };
+        if self.rolls.get(name) != Some(&kept) {
+            // A ledger that cannot be written is written at the next change; nothing but counts hangs on it.
+            let _ = self.store.write(&[Change::Roll(name.clone(), kept.clone())]);
+            self.rolls.insert(name.clone(), kept);
+        }
+    }
+
+    fn reload(&mut self) {
+        let now = clock::wall();
+        if let Some(desired) = self.manifests.reload(now, &self.store, self.tell) {
+            self.desired = desired;
+            self.populate();
+        } else if !self.clock.is_virtual() {
+            return;
+        }
+        self.govern(self.clock.now());
+    }
+
+    /// Whether there is nothing left to do, if that is when to end.
+    fn ended(&self) -> Option<Ended> {
+        if !self.options.until_converged || self.fleet.turns().any(|(_, t)| t.memory.last_look.is_none()) {
+            return None;
+        }
+        let at_rest = self.fleet.is_at_rest() && self.fleet.turns().all(|(_, t)| !self.holds_claim(t));
+        if !at_rest {
+            // In virtual time, nothing more happens when nothing is scheduled.
+            let still = self.clock.is_virtual()
+                && self.fleet.next_due().is_none()
+                && self.drivers.values().all(|d| d.world().is_none_or(|w| w.next_event().is_none()));
+            return still.then_some(Ended::Held);
+        }
+        Some(if self.fleet.is_converged() { Ended::Converged } else { Ended::Held })
+    }
+
+    fn holds_claim(&self, turn: &Turn) -> bool {
+        turn.memory.last_look.as_ref().is_some_and(|look| {
+            look.seen.claim.surely(|c| c.as_ref().is_some_and(|c| c.holder == self.holder))
+                && turn.history.claimed_at.is_some()
+        })
+    }
+
+    /// Ends between two effects: what is under way in the clusters goes on there, and the next daemon adopts it.
+    async fn terminate(&mut self) -> Ended {
+        let grace = tokio::time::sleep(Duration::from_secs(5));
+        tokio::pin!(grace);
+        while !self.tasks.is_empty() {
+            tokio::select! {
+                Some(done) = self.tasks.join_next() => {
+                    if let Ok((name, input)) = done
+                        && let Step::Do(Effect::Record(entries)) = self.fleet.input(&name, input, self.clock.now())
+                    {
+                        let _ = self.record(&entries);
+                    }
+                }
+                () = &mut grace => break,
+            }
+        }
+        Ended::Terminated
+    }
+
+    fn report(&self, ended: Ended) -> Report {
+        let clusters = self
+            .fleet
+            .turns()
+            .map(|(name, turn)| {
+                let violations = self.drivers.get(name).and_then(|d| Some(d.world()?.violations()));
+                report::cluster(name, turn, self.actions.get(name).copied().unwrap_or(0), violations)
+            })
+            .collect();
+        Report { ended, clusters }
+    }
+}
+
+/// Carries out one effect that takes time.
+async fn carry_out(driver: &dyn Driver, effect: Effect) -> Input {
+    match effect {
+        Effect::Observe => Input::Observed(driver.observe().await),
+        Effect::Foresee(action) => Input::Foreseen(driver.foresee(&action).await),
+        Effect::Claim { expected, wanted } => Input::Claimed(claimed(driver.claim(expected, wanted).await)),
+        Effect::Perform(permit) => Input::Performed(driver.perform(permit).await),
+        // The others take no time and are not given here; a wake-up makes the loop look anew.
+        Effect::Record(_) | Effect::SleepUntil(_) | Effect::Done => Input::Wake,
+    }
+}
+
+/// An error and what it came from, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Who we are: this host with this state folder. The same after a restart, and after the folder was deleted and made
+/// anew, so that what an earlier life of ours left in a cluster is known to be ours.
+fn holder(state: &Path) -> Holder {
+    let path = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
+    let hash = crate::desired::source::hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+    let short: String = hash.chars().take(8).collect();
+    Holder::new(format!("{}-{short}", crate::record::folder::host_name()))
+}
+
+/// SIGTERM and SIGINT, as one.
+fn signals() -> mpsc::Receiver<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (send, receive) = mpsc::channel(1);
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        // Where a signal cannot be caught it ends the process at once, which is safe too.
+        let Ok(mut signal) = signal(kind) else { continue };
+        let send = send.clone();
+        tokio::spawn(async move {
+            while signal.recv().await.is_some() {
+                let _ = send.try_send(());
+            }
+        });
+    }
+    receive
+}

@@ -129,7 +129,8 @@ impl Turn {
                 }
             }
             let Known::Known { value: state, .. } = &group.state else { continue };
-            if *state == GroupState::Online {
+            let handed_over = |p: &Pending| p.action.group() == Some(name);
+            if *state == GroupState::Online && !self.memory.pending.iter().any(handed_over) {
                 if let Some(since) = self.memory.down_since.remove(name) {
                     let lasted = between(since, now);
                     if let Some(roll) = &mut self.memory.roll {
@@ -137,7 +138,7 @@ impl Turn {
                     }
                     self.say(now, EntryKind::Outage { group: name.clone(), lasted });
                 }
-            } else if !self.memory.down_since.contains_key(name) {
+            } else if *state != GroupState::Online && !self.memory.down_since.contains_key(name) {
                 self.memory.down_since.insert(name.clone(), now);
             }
         }
@@ -149,6 +150,10 @@ impl Turn {
             Answer::Accepted | Answer::Unsure { .. } => {
                 if let Some(roll) = &mut self.memory.roll {
                     roll.actions += 1;
+                }
+                // A role is down from the moment its handoff begins, whenever the next look is.
+                if let Action::Handoff { group, .. } | Action::StopRole { group, .. } = action {
+                    self.memory.down_since.entry(group.clone()).or_insert(now);
                 }
                 self.memory.pending.retain(|p| p.action != *action);
                 self.memory.pending.push(Pending { action: action.clone(), since: now });

@@ -1,0 +1,192 @@
+//! Answers other processes of this host: what a loop knows, and commands that people give.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Daemon, Told, chain};
+use crate::door::{self, DoorKeeper, Request, Scope};
+use crate::drivers::Later;
+use crate::guard::Command;
+use crate::model::time::Clock;
+use crate::model::{ClusterName, Time};
+use crate::reconcile::Around;
+use crate::record::{Change, Entry, EntryKind};
+
+/// Hands every request to the daemon's own loop, so that nothing is answered from the side.
+pub(super) struct Keeper {
+    pub to: mpsc::Sender<(Request, oneshot::Sender<Value>)>,
+}
+
+impl DoorKeeper for Keeper {
+    fn answer(&self, request: Request) -> Later<'_, Value> {
+        Box::pin(async move {
+            let (send, receive) = oneshot::channel();
+            if self.to.send((request, send)).await.is_err() {
+                return door::refusal("the daemon is ending");
+            }
+            receive.await.unwrap_or_else(|_| door::refusal("the daemon is ending"))
+        })
+    }
+}
+
+impl Daemon<'_> {
+    /// Answers one request.
+    pub(super) async fn answer(&mut self, request: Request) -> Value {
+        let now = self.clock.now();
+        match request {
+            Request::Status { cluster } => {
+                let around = Around { fleet: self.fleet.facts(), now };
+                let wanted = |name: &ClusterName| cluster.as_ref().is_none_or(|c| c == name);
+                let clusters: Vec<Value> = self
+                    .fleet
+                    .turns()
+                    .filter(|(name, _)| wanted(name))
+                    .map(|(_, turn)| self.options.describe.status(turn, around))
+                    .collect();
+                match (cluster, clusters.is_empty()) {
+                    (Some(cluster), true) => self.unknown(&cluster),
+                    _ => json!({ "clusters": clusters }),
+                }
+            }
+            Request::Explain { cluster, node } => {
+                let around = Around { fleet: self.fleet.facts(), now };
+                match self.fleet.turn(&cluster) {
+                    Some(turn) => {
+                        json!({ "clusters": [self.options.describe.explain(turn, around, node.as_ref())] })
+                    }
+                    None => self.unknown(&cluster),
+                }
+            }
+            Request::Wake { .. } => {
+                self.fleet.wake_all(now);
+                done("every cluster is looked at now".into())
+            }
+            Request::Approve { cluster, hash, by, expires } => self.approve(&cluster, &hash, by, expires, now),
+            Request::Stop { scope, why, by } => self.stop(scope, why, by, now).await,
+            Request::Go { scope, by } => self.go(scope, by, now).await,
+            Request::Takeover { cluster, by } => self.take_over(&cluster, &by, now),
+            Request::Retry { cluster, node, by } => {
+                self.command(&cluster, Command::Retry { node }, "retry", &by, now).await
+            }
+            Request::Release { cluster, by } => self.command(&cluster, Command::Release, "release", &by, now).await,
+        }
+    }
+
+    fn unknown(&self, cluster: &ClusterName) -> Value {
+        door::refusal(format!("this daemon manages no cluster {cluster}; `rollward status` lists those it does"))
+    }
+
+    fn approve(&mut self, cluster: &ClusterName, hash: &str, by: String, expires: Option<Time>, now: Time) -> Value {
+        let seen = self.fleet.turn(cluster).and_then(|t| t.memory.last_look.as_ref().map(|l| Arc::clone(&l.seen)));
+        let Some(plan) = seen.and_then(|seen| self.fleet.plan(cluster, &seen, now)) else {
+            return self.unknown(cluster);
+        };
+        if plan.hash != hash {
+            return door::refusal(format!(
+                "the plan of {cluster} is {} now, not {hash}: look at it with `rollward plan`, and approve what you see",
+                plan.hash
+            ));
+        }
+        if plan.sequence.is_empty() {
+            return door::refusal(format!("the plan of {cluster} has no handoff: there is nothing to approve"));
+        }
+        if let Some(turn) = self.fleet.turn_mut(cluster) {
+            turn.approve(&plan, by, expires, now);
+        }
+        self.fleet.wake(cluster, now);
+        done(format!("approved: {} handoff(s) of {cluster}", plan.sequence.len()))
+    }
+
+    async fn stop(&mut self, scope: Scope, why: String, by: String, now: Time) -> Value {
+        match scope {
+            Scope::Everything => self.pull(Default::default(), why, by, now),
+            Scope::Labels(labels) => self.pull(labels, why, by, now),
+            Scope::Cluster(cluster) => {
+                let command = Command::Stop { node: None, why, by: by.clone() };
+                self.command(&cluster, command, "stop", &by, now).await
+            }
+            Scope::Node { cluster, node } => {
+                let command = Command::Stop { node: Some(node), why, by: by.clone() };
+                self.command(&cluster, command, "stop", &by, now).await
+            }
+        }
+    }
+
+    async fn go(&mut self, scope: Scope, by: String, now: Time) -> Value {
+        match scope {
+            Scope::Everything => self.lift(Default::default(), &by, now),
+            Scope::Labels(labels) => self.lift(labels, &by, now),
+            Scope::Cluster(cluster) => self.command(&cluster, Command::Go { node: None }, "go", &by, now).await,
+            Scope::Node { cluster, node } => {
+                self.command(&cluster, Command::Go { node: Some(node) }, "go", &by, now).await
+            }
+        }
+    }
+
+    fn pull(
+        &mut self,
+        labels: std::collections::BTreeMap<String, String>,
+        why: String,
+        by: String,
+        now: Time,
+    ) -> Value {
+        match self.store.write(&[Change::StopPulled { labels, why, by, at: now }]) {
+            Ok(()) => {
+                self.govern(now);
+                done("nothing begins any more; what is begun is finished. `rollward go` lifts it".into())
+            }
+            Err(error) => door::refusal(format!("the stop cord could not be written down: {}", chain(&error))),
+        }
+    }
+
+    fn lift(&mut self, labels: std::collections::BTreeMap<String, String>, by: &str, now: Time) -> Value {
+        match self.store.write(&[Change::StopLifted { labels }]) {
+            Ok(()) => {
+                (self.tell)(Told::Note(&format!("the stop cord was lifted by {by}")));
+                self.govern(now);
+                done("the stop cord is lifted".into())
+            }
+            Err(error) => door::refusal(format!("the stop cord could not be lifted: {}", chain(&error))),
+        }
+    }
+
+    fn take_over(&mut self, cluster: &ClusterName, by: &str, now: Time) -> Value {
+        let Some(turn) = self.fleet.turn_mut(cluster) else { return self.unknown(cluster) };
+        let Some(seen) = turn.memory.last_look.as_ref().map(|l| Arc::clone(&l.seen)) else {
+            return door::refusal(format!("{cluster} has not been looked at yet; try again"));
+        };
+        turn.take_over(&seen);
+        self.note_command(cluster, "takeover", by, now);
+        self.fleet.wake(cluster, now);
+        done(format!("{cluster} is taken over from whoever held its claim"))
+    }
+
+    async fn command(&mut self, cluster: &ClusterName, command: Command, what: &str, by: &str, now: Time) -> Value {
+        let Some(driver) = self.drivers.get(cluster).map(Arc::clone) else { return self.unknown(cluster) };
+        match driver.command(command).await {
+            Ok(text) => {
+                self.note_command(cluster, what, by, now);
+                self.fleet.wake(cluster, now);
+                done(text)
+            }
+            Err(why) => door::refusal(why),
+        }
+    }
+
+    fn note_command(&mut self, cluster: &ClusterName, what: &str, by: &str, now: Time) {
+        let entry = Entry {
+            cluster: cluster.clone(),
+            at: now,
+            revision: Arc::clone(&self.desired.revision),
+            what: EntryKind::Commanded { what: what.to_owned(), by: by.to_owned() },
+        };
+        // The command is carried out; that it cannot be written down is told by the next entry that matters.
+        let _ = self.record(&[entry]);
+    }
+}
+
+fn done(text: String) -> Value {
+    json!({ "done": text })
+}
