@@ -9,6 +9,8 @@ mod permit;
 mod rules;
 #[doc(hidden)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use facts::{
     Approval, ClusterFacts, Command, DriverTraits, Facts, FleetFacts, Forecast, History, PlannedHandoff, RollState,

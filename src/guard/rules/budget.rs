@@ -79,12 +79,14 @@ fn halted_here(node: &NodeName, facts: &Facts<'_>) -> Result<(), Hold> {
     let place = &facts.desired.policy.place;
     evidence.push(say::line("limits.haltAfterFailedNodes", allowed, place));
     let nodes = say::list(failed().map(|(name, _)| name));
+    let quarantined = failed().any(|(_, why)| matches!(why, Failure::Quarantine(..)));
+    let command = if quarantined { "release" } else { "retry" };
     Err(say::hold(
         RuleName::Budget,
         Subject::Cluster(facts.desired.name.clone()),
         evidence,
         ReleaseKind::Person,
-        format!("the roll is halted; released by `rollward retry {}` once {nodes} can be updated", facts.desired.name),
+        format!("the roll is halted; released by `rollward {command} {}` once {nodes} is cured", facts.desired.name),
     ))
 }
 

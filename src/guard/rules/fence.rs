@@ -119,14 +119,14 @@ fn may_replace(claim: &Claim, history: &History) -> bool {
 
 fn no_claim(seen: &Observation, history: &History) -> Hold {
     let mut evidence = vec![claim_evidence(seen)];
+    if let Some((silent, limit)) = history.foreign_silence {
+        let (silent, limit) = (time::words(silent), time::words(limit));
+        evidence.push(Evidence::timeless("its heartbeat", format!("silent for {silent} of {limit}")));
+    }
     let (kind, what) = match &seen.claim {
         Known::Unknown { .. } => (ReleaseKind::Observation, "released by a look that can read the claim".to_owned()),
         Known::Known { value: Some(claim), .. } if !may_replace(claim, history) => {
             let takeover = format!("or by `rollward takeover {}`", seen.cluster);
-            if let Some((silent, limit)) = history.foreign_silence {
-                let (silent, limit) = (time::words(silent), time::words(limit));
-                evidence.push(Evidence::timeless("its heartbeat", format!("silent for {silent} of {limit}")));
-            }
             (
                 ReleaseKind::Observation,
                 format!("released when {} gives it up or its heartbeat stays silent, {takeover}", claim.holder),

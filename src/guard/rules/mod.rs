@@ -86,7 +86,7 @@ pub static RULES: &[Rule] = &[
 /// For rules of which the node itself can check nothing.
 fn no_checks(_: &Action, _: &Facts<'_>, _: &mut Vec<Check>) {}
 
-/// A node that is down and under a pause mark of a controller: whatever can be seen of its pause, it is out by our doing.
+/// A node that is down and under a pause mark of a controller is out by our doing, whatever can be seen of its pause.
 fn our_mark_while_down(node: &NodeName, facts: &Facts<'_>) -> bool {
     let down = facts.seen.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
     down && facts.seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Pause { node: n } if n == node))

@@ -169,7 +169,7 @@ fn stopped_by_us(group: &GroupName, facts: &Facts<'_>) -> bool {
             .any(|node| node.work.surely(|work| work.as_ref().is_some_and(|w| w.action.group() == Some(group))))
 }
 
-/// A cluster service that is down without any trace of our doing was stopped by a person, or died and is theirs to mend.
+/// A cluster service that is down with no trace of our doing was stopped by a person, or died and is theirs to mend.
 fn start_cluster(node: &NodeName, facts: &Facts<'_>) -> Result<(), Hold> {
     let about_it = |action: &Action| action.needs_empty_node() && action.node() == Some(node);
     let marked = facts.seen.known_marks().any(|mark| match &mark.kind {

@@ -1,9 +1,9 @@
 //! `preflight`: nothing is paid before knowing. A node is not paused, nor vacated, when its install would be refused.
 //!
 //! What other rules say of the install they say themselves, ahead of it, with their own names: baseline, interim
-//! updates and downgrades (`version`), the package (`package`), standby order (`standby-first`), votes (`quorum`), slots
-//! (`max-unavailable`), tries (`budget`), other installers (`rival`), soak (`soak`). They look ahead only while this rule
-//! is in force. Here is what only an install that is still to come needs.
+//! updates and downgrades (`version`), the package (`package`), standby order (`standby-first`), votes (`quorum`),
+//! slots (`max-unavailable`), tries (`budget`), other installers (`rival`), soak (`soak`). They look ahead only while
+//! this rule is in force. Here is what only an install that is still to come needs.
 
 use super::prospect::prospect;
 use super::{Rule, say};

@@ -2,10 +2,10 @@
 //!
 //! Source: rollups are cumulative within one baseline; an interim update must be removed before one is installed.
 
-use super::prospect::{Prospect, prospect};
+use super::prospect::{Prospect, prospect, standing};
 use super::{Rule, say};
 use crate::guard::Facts;
-use crate::model::{Action, Evidence, Hold, Known, ReleaseKind, RuleName};
+use crate::model::{Action, Evidence, Hold, Known, ReleaseKind, RuleName, Standing};
 use crate::observed::Node;
 
 pub(super) const RULE: Rule = Rule {
@@ -64,6 +64,14 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             (ReleaseKind::Observation, "released when the installed version is known".into())
         };
         return hold(evidence, kind, what);
+    }
+    let fits = if down { Standing::Ahead } else { Standing::Stale };
+    if coming.now
+        && let Some(standing) = standing(node, rollup, facts).filter(|standing| *standing != fits)
+    {
+        let evidence = Evidence::new(format!("the standing of {node} to {}", rollup.name), standing, facts.seen.at);
+        let what = format!("released by planning anew: {} is for a node that is {fits}", action.kind());
+        return hold(evidence, ReleaseKind::Progress, what);
     }
     if down && !facts.desired.allow_downgrade {
         let evidence = say::line("allowDowngrade", "not declared", &facts.desired.place);

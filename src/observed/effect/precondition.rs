@@ -56,13 +56,16 @@ pub fn precondition(action: &Action, seen: &Observation) -> Result<(), Evidence>
         }
         Action::RestoreServices { node } => {
             lock_free(seen, node)?;
-            require(format!("nodes.{node}.services"), &the(seen, node)?.services, say_services, |s| {
-                !s.differing.is_empty()
-            })
+            require(
+                || format!("nodes.{node}.services"),
+                &the(seen, node)?.services,
+                say_services,
+                |s| !s.differing.is_empty(),
+            )
         }
         Action::ResumeReplication { node } => {
             lock_free(seen, node)?;
-            let fact = format!("nodes.{node}.replicationSuspended");
+            let fact = || format!("nodes.{node}.replicationSuspended");
             require(fact, &the(seen, node)?.replication_suspended, bool::to_string, |s| *s)
         }
         Action::Resume { node, .. } => {
@@ -83,37 +86,37 @@ fn the_group<'a>(seen: &'a Observation, group: &GroupName) -> Result<&'a Group, 
 
 /// The fact, in evidence unless it is known and as required.
 fn require<T>(
-    fact: String,
+    fact: impl FnOnce() -> String,
     known: &Known<T>,
     say: impl FnOnce(&T) -> String,
     right: impl FnOnce(&T) -> bool,
 ) -> Result<(), Evidence> {
-    if known.surely(right) { Ok(()) } else { Err(Evidence::of(fact, known, say)) }
+    if known.surely(right) { Ok(()) } else { Err(Evidence::of(fact(), known, say)) }
 }
 
 fn up(seen: &Observation, node: &NodeName) -> Result<(), Evidence> {
-    let fact = format!("nodes.{node}.membership");
+    let fact = || format!("nodes.{node}.membership");
     require(fact, &the(seen, node)?.membership, say_membership, |m| *m == Membership::Up)
 }
 
 fn paused(seen: &Observation, node: &NodeName, wanted: bool) -> Result<(), Evidence> {
-    require(format!("nodes.{node}.paused"), &the(seen, node)?.paused, bool::to_string, |p| *p == wanted)
+    require(|| format!("nodes.{node}.paused"), &the(seen, node)?.paused, bool::to_string, |p| *p == wanted)
 }
 
 fn service(seen: &Observation, node: &NodeName, wanted: bool) -> Result<(), Evidence> {
-    let fact = format!("nodes.{node}.clusterService");
+    let fact = || format!("nodes.{node}.clusterService");
     require(fact, &the(seen, node)?.cluster_service, bool::to_string, |runs| *runs == wanted)
 }
 
 /// The machine itself answers, whatever its cluster service does.
 fn answers(seen: &Observation, node: &NodeName) -> Result<(), Evidence> {
-    require(format!("nodes.{node}.clusterService"), &the(seen, node)?.cluster_service, bool::to_string, |_| true)
+    require(|| format!("nodes.{node}.clusterService"), &the(seen, node)?.cluster_service, bool::to_string, |_| true)
 }
 
 /// No work of ours runs on the node: its lock is free.
 fn lock_free(seen: &Observation, node: &NodeName) -> Result<(), Evidence> {
     require(
-        format!("nodes.{node}.work"),
+        || format!("nodes.{node}.work"),
         &the(seen, node)?.work,
         |work| work.as_ref().map_or_else(|| "none".into(), |w| format!("{} since {}", w.action, w.since)),
         |work| work.as_ref().is_none_or(|w| w.ended.is_some()),
@@ -122,7 +125,7 @@ fn lock_free(seen: &Observation, node: &NodeName) -> Result<(), Evidence> {
 
 fn owner(seen: &Observation, group: &GroupName, node: &NodeName) -> Result<(), Evidence> {
     require(
-        format!("groups.{group}.owner"),
+        || format!("groups.{group}.owner"),
         &the_group(seen, group)?.owner,
         |owner| owner.as_ref().map_or_else(|| "nobody".into(), NodeName::to_string),
         |owner| owner.as_ref() == Some(node),
@@ -135,7 +138,7 @@ fn state(
     wanted: &str,
     right: impl FnOnce(&GroupState) -> bool,
 ) -> Result<(), Evidence> {
-    let fact = format!("groups.{group}.state, which must be {wanted},");
+    let fact = || format!("groups.{group}.state, which must be {wanted},");
     require(fact, &the_group(seen, group)?.state, say_state, right)
 }
 
@@ -145,7 +148,7 @@ fn settled(seen: &Observation, group: &GroupName) -> Result<(), Evidence> {
 }
 
 fn there(seen: &Observation, mark: &Mark) -> Result<(), Evidence> {
-    require("marks".into(), &seen.marks, |_| format!("without the {mark}"), |marks| marks.contains(mark))
+    require(|| "marks".into(), &seen.marks, |_| format!("without the {mark}"), |marks| marks.contains(mark))
 }
 
 fn say_membership(membership: &Membership) -> String {

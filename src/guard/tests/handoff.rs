@@ -1,0 +1,176 @@
+//! Handing a role over: `ready-target` and `approval`.
+
+use std::time::Duration;
+
+use super::*;
+use crate::desired::HandoffWhen;
+use crate::guard::testing::*;
+use crate::guard::{Approval, PlannedHandoff};
+use crate::model::time::later;
+use crate::model::{HandoffStyle, Known, MarkKind, RuleName};
+use crate::observed::{Copy, CopyStatus, GroupKind, Membership, Verified};
+
+fn over() -> Action {
+    handoff("MBX1", "EXNODE1", "EXNODE2")
+}
+
+/// EXNODE2 is current and has soaked: MBX1 may go there.
+fn ready() -> Story {
+    let mut story = Story::ccr();
+    story.installed("EXNODE2", NEW);
+    story
+}
+
+#[test]
+fn a_target_that_is_ready_is_taken() {
+    allows(&ready(), &over());
+    let at_most = Duration::from_secs(60);
+    allows(&ready(), &Action::StopRole { group: "MBX1".into(), node: "EXNODE1".into(), to: "EXNODE2".into(), at_most });
+}
+
+#[test]
+fn every_way_of_not_being_ready_is_said() {
+    let mut story = ready();
+    let at = story.now;
+    see(at, Membership::Joining, &mut story.node("EXNODE2").membership);
+    story.paused_by_us("EXNODE2");
+    story.mark(MarkKind::Quarantine { node: "EXNODE2".into(), why: "services differ".into() });
+    see(at, Some(Verified { rollup: "ru8".into(), at }), &mut story.node("EXNODE2").verified);
+    see(at, ["EXNODE1".into()].into(), &mut story.group("MBX1").possible_owners);
+    story.add_group("MBX2", GroupKind::Role, "EXNODE2");
+    let behind = Copy { status: CopyStatus::Suspended, queue: 40 };
+    story.group("MBX1").copies.insert("EXNODE2".into(), Known::seen(behind, at));
+    refuses(
+        &story,
+        RuleName::ReadyTarget,
+        &over(),
+        "ready-target holds EXNODE2: nodes.EXNODE2.membership is joining, nodes.EXNODE2.paused is true, the \
+         quarantine of EXNODE2 is services differ, nodes.EXNODE2.verified is healthy with ru8 since \
+         2017-04-01T12:00:00Z, groups.MBX1.possibleOwners is EXNODE1, groups.MBX2.owner is EXNODE2, \
+         groups.MBX1.copies.EXNODE2 is suspended, 40 logs behind of 3 allowed; released by EXNODE2 up; \
+         EXNODE2 resumed; a cured EXNODE2 and `rollward release mbx-ccr-01`; the end of the soak of EXNODE2; \
+         EXNODE2 as a possible owner; room for another role on EXNODE2; a healthy copy that lags no more \
+         than allowed",
+    );
+}
+
+#[test]
+fn what_is_not_known_of_a_target_is_a_no() {
+    let mut story = ready();
+    *story.node("EXNODE2") = crate::observed::Node::unknown(&"no answer".into());
+    story.group("MBX1").possible_owners = Known::unknown("no answer");
+    story.group("MBX1").copies.clear();
+    refuses(
+        &story,
+        RuleName::ReadyTarget,
+        &over(),
+        "ready-target holds EXNODE2: nodes.EXNODE2.membership is unknown: no answer, nodes.EXNODE2.paused is \
+         unknown: no answer, groups.MBX1.possibleOwners is unknown: no answer, groups.MBX1.copies.EXNODE2 is \
+         unknown: no copy was seen there, nodes.EXNODE2.versions.product is unknown: nobody looked; released \
+         by EXNODE2 up; EXNODE2 resumed; EXNODE2 as a possible owner; a healthy copy that lags no more than \
+         allowed; a look that sees both versions",
+    );
+    story.seen.nodes.remove("EXNODE2");
+    refuses(
+        &story,
+        RuleName::ReadyTarget,
+        &over(),
+        "ready-target holds EXNODE2: nodes.EXNODE2 is unknown: it was not seen; released by a look that sees EXNODE2",
+    );
+}
+
+#[test]
+fn a_role_never_goes_to_older_software() {
+    let mut story = Story::ccr();
+    story.installed("EXNODE1", NEW);
+    refuses(
+        &story,
+        RuleName::ReadyTarget,
+        &over(),
+        "ready-target holds EXNODE2: nodes.EXNODE2.versions.product is 8.3.264.0, on EXNODE1 8.3.279.6, \
+         EXNODE2, which owns no role and could be updated first, is stale; released by a target that is not \
+         older than EXNODE1; the update of EXNODE2",
+    );
+}
+
+#[test]
+fn a_stale_target_is_updated_first_if_it_can_be() {
+    let mut story = Story::ccr();
+    refuses(
+        &story,
+        RuleName::ReadyTarget,
+        &over(),
+        "ready-target holds EXNODE2: EXNODE2, which owns no role and could be updated first, is stale; \
+         released by the update of EXNODE2",
+    );
+    if let Some(spec) = story.desired.nodes.get_mut("EXNODE2") {
+        spec.hold = Some("later".into());
+    }
+    passes(&story, RuleName::ReadyTarget, &over());
+}
+
+#[test]
+fn a_stale_target_waits_for_a_current_one_with_room() {
+    let mut story = Story::ccr();
+    story.add_node("EXNODE3");
+    story.installed("EXNODE3", NEW);
+    story.add_group("MBX2", GroupKind::Role, "EXNODE3");
+    for node in ["EXNODE2", "EXNODE3"] {
+        if let Some(spec) = story.desired.nodes.get_mut(node) {
+            spec.max_roles = Some(2);
+            spec.hold = Some("later".into());
+        }
+    }
+    refuses(
+        &story,
+        RuleName::ReadyTarget,
+        &over(),
+        "ready-target holds EXNODE2: EXNODE3, a possible owner with room, is current; released by EXNODE3 as \
+         the target",
+    );
+    story.mark(MarkKind::Quarantine { node: "EXNODE3".into(), why: "services differ".into() });
+    passes(&story, RuleName::ReadyTarget, &over());
+}
+
+#[test]
+fn a_role_moves_only_as_the_next_of_an_approved_sequence() {
+    let mut story = ready();
+    story.policy().handoff.when = HandoffWhen::Approval;
+    refuses(
+        &story,
+        RuleName::Approval,
+        &over(),
+        "approval holds MBX1: an approval whose next handoff is MBX1 from EXNODE1 to EXNODE2, online, is not \
+         there; released by `rollward approve mbx-ccr-01 HASH` or the annotation `rollward/approve: HASH`; \
+         `rollward plan` shows the sequence and its hash",
+    );
+    let next = |style| PlannedHandoff { group: "MBX1".into(), from: "EXNODE1".into(), to: "EXNODE2".into(), style };
+    story.history.approvals = vec![Approval {
+        hash: "c0ffee".into(),
+        scope: "scope".into(),
+        remaining: vec![next(HandoffStyle::Offline), next(HandoffStyle::Online)],
+        by: "anna".into(),
+        at: story.now,
+        expires: Some(later(story.now, Duration::from_secs(60))),
+    }];
+    refuses(
+        &story,
+        RuleName::Approval,
+        &over(),
+        "approval holds MBX1: an approval whose next handoff is MBX1 from EXNODE1 to EXNODE2, online, is not \
+         there, the next handoff that anna approved is MBX1 from EXNODE1 to EXNODE2, offline; released by \
+         `rollward approve mbx-ccr-01 HASH` or the annotation `rollward/approve: HASH`; `rollward plan` \
+         shows the sequence and its hash",
+    );
+    let at_most = Duration::from_secs(60);
+    let stop = Action::StopRole { group: "MBX1".into(), node: "EXNODE1".into(), to: "EXNODE2".into(), at_most };
+    passes(&story, RuleName::Approval, &stop);
+    if let Some(approval) = story.history.approvals.first_mut() {
+        approval.remaining.remove(0);
+    }
+    allows(&story, &over());
+    story.pass(Duration::from_secs(60));
+    assert_ne!(story.says(RuleName::Approval, &over()), "allowed", "it has expired");
+    story.policy().handoff.when = HandoffWhen::Anytime;
+    allows(&story, &over());
+}
