@@ -1,5 +1,6 @@
 //! Manifests, good and bad.
 
 mod driver;
+mod keeping;
 mod messages;
 mod nasty;

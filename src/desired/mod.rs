@@ -3,6 +3,7 @@
 
 pub mod diagnostics;
 pub mod document;
+pub mod keeper;
 pub mod parts;
 pub mod render;
 pub mod resolve;

@@ -188,5 +188,7 @@ mod tests {
         assert_eq!(commit(), None);
         fs::write(git.join("HEAD"), format!("{one}\n")).unwrap();
         assert_eq!(commit(), Some(one));
+        fs::write(git.join("index.lock"), "").unwrap();
+        assert_eq!(commit(), None, "the files are between two commits");
     }
 }
