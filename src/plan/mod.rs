@@ -1,6 +1,6 @@
 //! What next: the decision, and the plan whose first step it is. Pure.
 //!
-//! [`decide`] is the order in which possible steps are thought of; read it first. It proposes naively and lets the
+//! [`mod@decide`] is the order in which possible steps are thought of; read it first. It proposes naively and lets the
 //! guard's rules say no, so that no rule has a second home here. [`plan`] asks it again and again on a model of the
 //! future. Where roles must leave nodes, [`search`] finds the fewest handoffs.
 //!
