@@ -47,7 +47,7 @@ fn own_tries(node: &NodeName, rollup: &RollupName, facts: &Facts<'_>) -> Result<
         return Ok(());
     };
     let evidence = tries_evidence(node, failed, at);
-    let retry = format!("released by `rollward retry {} {node}` once the cause is cured", facts.desired.name);
+    let retry = format!("released by `rollward retry {} --node {node}` once the cause is cured", facts.desired.name);
     if !failed.retryable {
         return hold(evidence, ReleaseKind::Person, format!("{retry}: trying again does not cure it"));
     }

@@ -38,7 +38,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         evidence.push(Evidence { fact: what.into(), value, at: stop.since });
         let (by, how) = match &stop.place {
             Some(place) => (ReleaseKind::Manifest, format!("removing the document at {place}")),
-            None => (ReleaseKind::Person, "`rollward go --all`".to_owned()),
+            None => (ReleaseKind::Person, command(stop)),
         };
         kind = if kind == ReleaseKind::Person { kind } else { by };
         commands.push(how);
@@ -47,7 +47,9 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         let MarkKind::Stop { scope, why } = &mark.kind else { continue };
         let (what, how) = match scope {
             StopScope::Cluster => ("the cluster's stop cord".to_owned(), format!("`rollward go {name}`")),
-            StopScope::Node(node) => (format!("the stop cord of {node}"), format!("`rollward go {name} {node}`")),
+            StopScope::Node(node) => {
+                (format!("the stop cord of {node}"), format!("`rollward go {name} --node {node}`"))
+            }
         };
         evidence.push(Evidence::new(what, format!("pulled: {why:?}"), mark.at));
         kind = ReleaseKind::Person;
@@ -67,4 +69,13 @@ fn covers(mark: &Mark, action: &Action) -> bool {
 
 fn reaches(stop: &Stop, facts: &Facts<'_>) -> bool {
     stop.labels.iter().all(|(key, value)| facts.desired.labels.get(key) == Some(value))
+}
+
+/// The command that lifts a stop that was pulled by command.
+fn command(stop: &Stop) -> String {
+    if stop.labels.is_empty() {
+        return "`rollward go --all`".into();
+    }
+    let labels: String = stop.labels.iter().map(|(key, value)| format!(" --label {key}={value}")).collect();
+    format!("`rollward go{labels}`")
 }

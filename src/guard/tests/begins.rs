@@ -74,14 +74,14 @@ fn the_stop_cord_stops_what_begins() {
         RuleName::Stop,
         &install("EXNODE2"),
         "stop holds mbx-ccr-01: the stop cord of EXNODE2 is pulled: \"audit\"; released by `rollward go \
-         mbx-ccr-01 EXNODE2`",
+         mbx-ccr-01 --node EXNODE2`",
     );
     refuses(
         &story,
         RuleName::Stop,
         &handoff("MBX1", "EXNODE1", "EXNODE2"),
         "stop holds mbx-ccr-01: the stop cord of EXNODE2 is pulled: \"audit\"; released by `rollward go \
-         mbx-ccr-01 EXNODE2`",
+         mbx-ccr-01 --node EXNODE2`",
     );
     passes(&story, RuleName::Stop, &pause("EXNODE1"));
     allows(&story, &resume("EXNODE2"));
@@ -120,13 +120,14 @@ fn a_stop_reaches_the_clusters_with_its_labels() {
         "stop holds mbx-ccr-01: the stop cord by label is pulled: \"storm\" (ccr.yaml:3); released by \
          removing the document at ccr.yaml:3",
     );
-    story.fleet.stops.push(stop(Default::default(), None));
+    story.fleet.stops.extend([stop(label("lyon"), None), stop(Default::default(), None)]);
     refuses(
         &story,
         RuleName::Stop,
         &pause("EXNODE2"),
-        "stop holds mbx-ccr-01: the stop cord by label is pulled: \"storm\" (ccr.yaml:3), the global stop \
-         cord is pulled: \"storm\"; released by removing the document at ccr.yaml:3 and `rollward go --all`",
+        "stop holds mbx-ccr-01: the stop cord by label is pulled: \"storm\" (ccr.yaml:3), the stop cord by \
+         label is pulled: \"storm\", the global stop cord is pulled: \"storm\"; released by removing the \
+         document at ccr.yaml:3 and `rollward go --label site=lyon` and `rollward go --all`",
     );
 }
 

@@ -227,7 +227,7 @@ fn a_node_is_tried_again_after_a_pause_that_doubles_and_not_for_ever() {
         RuleName::Budget,
         &pause("EXNODE2"),
         "budget holds EXNODE2: nodes.EXNODE2.tries is 3 failed, the last at 2017-04-01T12:01:00Z: msiexec \
-         1603; released by `rollward retry mbx-ccr-01 EXNODE2` once the cause is cured: no try is left of 3",
+         1603; released by `rollward retry mbx-ccr-01 --node EXNODE2` once the cause is cured: no try is left of 3",
     );
     failed(&mut story, "EXNODE2", 1, false);
     refuses(
@@ -235,7 +235,7 @@ fn a_node_is_tried_again_after_a_pause_that_doubles_and_not_for_ever() {
         RuleName::Budget,
         &pause("EXNODE2"),
         "budget holds EXNODE2: nodes.EXNODE2.tries is 1 failed, the last at 2017-04-01T12:01:00Z: msiexec \
-         1603; released by `rollward retry mbx-ccr-01 EXNODE2` once the cause is cured: trying again does \
+         1603; released by `rollward retry mbx-ccr-01 --node EXNODE2` once the cause is cured: trying again does \
          not cure it",
     );
     story.node("EXNODE2").tries = Known::unknown("no answer");
