@@ -23,6 +23,7 @@ pub mod record;
 pub mod sources;
 
 pub mod fleet;
+pub mod simulate;
 
 pub mod cli;
 pub mod clock;

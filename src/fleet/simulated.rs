@@ -11,9 +11,10 @@ use crate::drivers::ClaimAnswer;
 use crate::drivers::simulator::Simulation;
 use crate::guard::{History, RuleSet, Stop};
 use crate::model::time::later;
-use crate::model::{Answer, ClusterName, Holder, Time};
+use crate::model::{Action, Answer, ClusterName, Holder, Time};
+use crate::observed::{Observation, effect};
 use crate::plan;
-use crate::reconcile::{Effect, Input};
+use crate::reconcile::{Around, Effect, Input};
 use crate::record::{Entry, EntryKind};
 
 /// A fleet and its worlds.
@@ -37,6 +38,10 @@ pub struct Simulated {
     pub effects: u64,
     /// Set while the journal cannot be written, to the error.
     pub journal_broken: Option<Arc<str>>,
+    /// Whether each handoff is weighed against the optimum left before it. It costs two plans a handoff.
+    pub weighs_handoffs: bool,
+    /// What the handoffs that were weighed cost beyond the optimum left before each.
+    pub extra_handoffs: u64,
 }
 
 /// How a run ended.
@@ -73,9 +78,16 @@ impl Simulated {
             effects_left: None,
             effects: 0,
             journal_broken: None,
+            weighs_handoffs: false,
+            extra_handoffs: 0,
         };
         simulated.populate();
         simulated
+    }
+
+    /// Who is in charge.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
     }
 
     /// Kills the controller and starts another that remembers nothing: its state folder was deleted too.
@@ -203,6 +215,11 @@ impl Simulated {
 
     fn carry_out(&mut self, name: &ClusterName, effect: Effect) -> Option<Input> {
         let now = self.now;
+        if let Effect::Perform(permit) = &effect
+            && self.weighs_handoffs
+        {
+            self.extra_handoffs += self.beyond_optimum(name, permit.action());
+        }
         let world = self.worlds.get_mut(name)?;
         Some(match effect {
             Effect::Observe => {
@@ -223,8 +240,22 @@ impl Simulated {
         })
     }
 
+    /// What a handoff costs beyond the fewest that are left before it: itself, and what is left after it, if it goes
+    /// as it should.
+    fn beyond_optimum(&self, name: &ClusterName, action: &Action) -> u64 {
+        let Action::Handoff { .. } = action else { return 0 };
+        let Some(turn) = self.fleet.turn(name) else { return 0 };
+        let Some(look) = &turn.memory.last_look else { return 0 };
+        let around = Around { fleet: self.fleet.facts(), now: self.now };
+        let before = turn.plan(&look.seen, around).handoffs.optimum;
+        let mut after = Observation::clone(&look.seen);
+        effect::apply(action, &mut after, &*turn.desired, self.now);
+        let after = turn.plan(&after, around).handoffs.optimum;
+        u64::from((1 + after).saturating_sub(before))
+    }
+
     /// The actions that were begun, in order, as the journal tells them.
-    pub fn actions(&self) -> impl Iterator<Item = (&ClusterName, Time, &crate::model::Action)> {
+    pub fn actions(&self) -> impl Iterator<Item = (&ClusterName, Time, &Action)> {
         self.journal.iter().filter_map(|entry| match &entry.what {
             EntryKind::Answered { action, answer: Answer::Accepted | Answer::Unsure { .. } } => {
                 Some((&entry.cluster, entry.at, action))
