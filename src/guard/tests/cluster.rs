@@ -120,12 +120,12 @@ fn a_host_that_is_no_cluster_has_no_votes_to_lose_and_unknown_votes_are_not_spen
         value.standalone = true;
     }
     passes(&story, RuleName::Quorum, &install("EXNODE2"));
-    story.seen.quorum = Known::unknown("cluster.exe: 1753");
+    story.seen.quorum = Known::unknown("no answer");
     refuses(
         &story,
         RuleName::Quorum,
         &install("EXNODE2"),
-        "quorum holds EXNODE2: quorum is unknown: cluster.exe: 1753; released when the votes can be seen",
+        "quorum holds EXNODE2: quorum is unknown: no answer; released when the votes can be seen",
     );
 }
 
@@ -364,12 +364,12 @@ fn an_effect_on_another_role_is_refused_even_to_what_finishes() {
         "ripple holds EXNODE2: what the cluster does to never seen is a stop on EXNODE2; released when the \
          cluster would leave never seen alone",
     );
-    story.foreseen = Known::unknown("crm_simulate failed");
+    story.foreseen = Known::unknown("the dry run failed");
     refuses(
         &story,
         RuleName::Ripple,
         &install("EXNODE2"),
-        "ripple holds EXNODE2: what the cluster does upon Install ru8 on EXNODE2 is unknown: crm_simulate \
+        "ripple holds EXNODE2: what the cluster does upon Install ru8 on EXNODE2 is unknown: the dry run \
          failed; released when its effect can be foreseen",
     );
     story.foreseen = Known::seen(Vec::new(), story.now);

@@ -316,14 +316,14 @@ fn a_node_is_not_paused_when_its_install_would_fail() {
          the installer",
     );
     see(story.now, true, &mut story.node("EXNODE2").pending_reboot);
-    let differing = [("MSExchangeIS".to_owned(), "disabled, was automatic".to_owned())].into();
+    let differing = [("Store".to_owned(), "disabled, was automatic".to_owned())].into();
     see(story.now, Services { baseline_saved: true, differing }, &mut story.node("EXNODE2").services);
     refuses(
         &story,
         RuleName::Preflight,
         &pause("EXNODE2"),
         "preflight holds EXNODE2: nodes.EXNODE2.disk is 100 MiB free, 2000 MiB needed, \
-         nodes.EXNODE2.pendingReboot is true, nodes.EXNODE2.services is MSExchangeIS disabled, was \
+         nodes.EXNODE2.pendingReboot is true, nodes.EXNODE2.services is Store disabled, was \
          automatic; released by room for the installer; a reboot by somebody, for none may be pending; \
          services as in the baseline: RestoreServices",
     );
@@ -334,7 +334,7 @@ fn a_node_is_not_paused_when_its_install_would_fail() {
         RuleName::Preflight,
         &pause("EXNODE2"),
         "preflight holds EXNODE2: nodes.EXNODE2.disk is unknown: no answer, nodes.EXNODE2.services is \
-         MSExchangeIS disabled, was automatic; released by room for the installer; services as in the \
+         Store disabled, was automatic; released by room for the installer; services as in the \
          baseline: RestoreServices",
     );
     story.installed("EXNODE2", NEW);
