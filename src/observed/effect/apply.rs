@@ -3,7 +3,7 @@
 //! The simulator has physics of its own; a test shows that both agree where no fault is injected.
 
 use super::Targets;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::time::later;
 use crate::model::{
@@ -106,12 +106,15 @@ pub fn settle(model: &mut Observation, now: Time) {
     for node in joining {
         join(model, &node, now);
     }
+    let nodes = &model.nodes;
     for group in model.groups.values_mut() {
         if group.state.surely(|s| *s == GroupState::Pending) {
             group.state.suppose(GroupState::Online, now);
         }
-        for copy in group.copies.values_mut() {
-            if copy.surely(|c| is_on_its_way(c.status)) {
+        for (host, copy) in &mut group.copies {
+            // Nothing is copied to a node that is out.
+            let out = nodes.get(host).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
+            if !out && copy.surely(|c| is_on_its_way(c.status)) {
                 copy.suppose(Copy { status: CopyStatus::Healthy, queue: 0 }, now);
             }
         }
@@ -266,6 +269,9 @@ fn leave(model: &mut Observation, node: &NodeName, now: Time) {
         n.cluster_service.suppose(false, now);
     });
     vote(model, was_up, |votes| votes.saturating_sub(1));
+    reach_witness(model, |reached| {
+        reached.remove(node);
+    });
     model.views.retain(|view| view.from != *node);
     for view in &mut model.views {
         view.members.remove(node);
@@ -281,6 +287,11 @@ fn join(model: &mut Observation, node: &NodeName, now: Time) {
         n.cluster_service.suppose(true, now);
     });
     vote(model, !was_up, |votes| votes.saturating_add(1));
+    reach_witness(model, |reached| {
+        if !reached.is_empty() {
+            reached.insert(node.clone());
+        }
+    });
     for view in &mut model.views {
         view.members.insert(node.clone());
     }
@@ -293,6 +304,15 @@ fn join(model: &mut Observation, node: &NodeName, now: Time) {
 fn vote(model: &mut Observation, changes: bool, to: impl FnOnce(u32) -> u32) {
     if changes && let Known::Known { value, .. } = &mut model.quorum {
         value.node_votes = to(value.node_votes);
+    }
+}
+
+/// Changes which nodes reach the witness, where it is known.
+fn reach_witness(model: &mut Observation, change: impl FnOnce(&mut BTreeSet<NodeName>)) {
+    if let Known::Known { value, .. } = &mut model.quorum
+        && let Some(Known::Known { value: reached, .. }) = &mut value.witness
+    {
+        change(reached);
     }
 }
 
