@@ -4,4 +4,3 @@ mod driver;
 mod keeping;
 mod messages;
 mod nasty;
-mod shipped;

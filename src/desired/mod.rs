@@ -8,7 +8,6 @@ pub mod parts;
 pub mod render;
 pub mod resolve;
 pub mod resolved;
-pub mod schema;
 pub mod source;
 pub mod text;
 pub mod typed;

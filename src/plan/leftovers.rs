@@ -1,16 +1,14 @@
-//! What is left behind: marks that no longer mean anything are taken away, and services that a failed install left
-//! wrong are put right, also where a person gave the node back meanwhile.
+//! Marks that no longer mean anything are taken away.
 
 use crate::guard::Facts;
 use crate::model::{
     Action, Evidence, Hold, Mark, MarkKind, NodeName, Release, ReleaseKind, RuleName, Standing, Subject,
 };
-use crate::observed::{GroupKind, GroupState, Node, PauseOf};
+use crate::observed::{GroupKind, GroupState, PauseOf};
 
 use super::Decision;
-use super::ask::{Ask, last_work, standing};
-use super::middle::{changes_software, restoring_failed};
-use super::progress::is_busy_on;
+use super::ask::{Ask, standing};
+use super::middle::restoring_failed;
 use super::rest::is_releasing;
 
 /// The removal of the first mark that means nothing any more.
@@ -27,22 +25,7 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
             return Some(decision);
         }
     }
-    facts
-        .seen
-        .nodes
-        .iter()
-        .filter(|(node, seen)| was_left_wrong(node, seen, facts))
-        .find_map(|(node, _)| ask.may(Action::RestoreServices { node: node.clone() }))
-}
-
-/// Our last work on the node failed, its services differ from before, and nothing that they could disturb runs there.
-fn was_left_wrong(node: &NodeName, seen: &Node, facts: &Facts<'_>) -> bool {
-    let failed = last_work(seen).is_some_and(|(action, failure)| changes_software(action) && failure.is_some());
-    failed
-        && facts.seen.is_up(node)
-        && !is_busy_on(node, facts)
-        && seen.services.surely(|services| !services.differing.is_empty())
-        && !facts.seen.maybe_owned_by(node).any(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Role)
+    None
 }
 
 fn means_nothing(mark: &Mark, facts: &Facts<'_>) -> bool {

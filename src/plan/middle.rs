@@ -9,7 +9,7 @@ use crate::model::{
 use crate::observed::{GroupKind, GroupState, Membership, Node, Observation, PauseOf};
 
 use super::Decision;
-use super::ask::{Ask, allows, holds, in_progress, is_passing, is_staged, last_work, patience, standing, unknown};
+use super::ask::{Ask, holds, in_progress, is_passing, is_staged, last_work, patience, standing, unknown};
 use super::progress::is_busy_on;
 
 /// Roles that we stopped. Past its deadline a role starts where it is, before everything; until then it goes on its way,
@@ -126,8 +126,7 @@ fn one(ask: &mut Ask<'_>, node: &NodeName, seen: &Node, mark: &Mark) -> Option<D
     }
 }
 
-/// An installer at work.
-pub(super) fn changes_software(action: &Action) -> bool {
+fn changes_software(action: &Action) -> bool {
     matches!(action, Action::Install { .. } | Action::Uninstall { .. })
 }
 
@@ -192,12 +191,12 @@ fn refuge<'a>(
             && seen.is_up(to)
             && seen.nodes.get(*to).is_some_and(|n| n.paused.surely(|paused| !paused))
             && group.possible_owners.surely(|owners| owners.contains(*to))
+            && holds(&Action::MoveGroup { group: name.clone(), from: from.clone(), to: (*to).clone() }, facts)
+                .is_empty()
     };
-    let mut refuges: Vec<_> = seen.nodes.keys().filter(possible).collect();
-    refuges.sort_by_key(|to| (standing(to, facts) != Ok(Standing::Current), seen.owned_by(to).count()));
-    refuges
-        .into_iter()
-        .find(|to| allows(&Action::MoveGroup { group: name.clone(), from: from.clone(), to: (*to).clone() }, facts))
+    let rank =
+        |to: &&NodeName| (standing(to, facts) != Ok(Standing::Current), seen.owned_by(to).count(), (*to).clone());
+    seen.nodes.keys().filter(possible).min_by_key(rank)
 }
 
 /// What brings a node back to service before its pause goes: its cluster service, its services, its copies.

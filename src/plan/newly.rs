@@ -6,7 +6,7 @@ use crate::model::{Action, Evidence, GroupName, Hold, NodeName, Release, Release
 use crate::observed::{Group, GroupKind, PauseOf, effect};
 
 use super::Decision;
-use super::ask::{Ask, allows, has_work, holds, is_staged, standing};
+use super::ask::{Ask, has_work, holds, is_staged, standing};
 use super::middle::{next_begin, stranded};
 
 /// The first begin on a new node that the rules allow.
@@ -45,7 +45,7 @@ pub(super) fn begin(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
     against.extend(waited_for(node, facts));
     if !against.is_empty() {
         ask.refuse(Some(node.clone()), against);
-        return stage_ahead(node, facts);
+        return stage_ahead(ask, node);
     }
     let ready = facts.seen.nodes.get(node).is_none_or(|seen| is_staged(node, seen, facts));
     if !ready && let Some(decision) = ask.may(stage(node, facts)?) {
@@ -60,11 +60,11 @@ fn stage(node: &NodeName, facts: &Facts<'_>) -> Option<Action> {
 }
 
 /// An active node gets its packages while it still serves, if the rules allow it: copies may disturb nothing there.
-fn stage_ahead(node: &NodeName, facts: &Facts<'_>) -> Option<Decision> {
+fn stage_ahead(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
+    let facts = ask.facts;
     let seen = facts.seen.nodes.get(node)?;
     let active = facts.seen.owned_by(node).any(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Role);
-    let stage = stage(node, facts)?;
-    (active && !is_staged(node, seen, facts) && allows(&stage, facts)).then_some(Decision::Act(stage))
+    if active && !is_staged(node, seen, facts) { ask.may(stage(node, facts)?) } else { None }
 }
 
 /// Walks a node's way on a model, from the pause to the install, and returns what first stands against it.

@@ -131,3 +131,40 @@ pub struct RollCounts {
     /// Made necessary by failovers since.
     pub forced: u32,
 }
+
+impl EntryKind {
+    /// The line for people to read; none for what only the record needs.
+    pub fn line(&self) -> Option<String> {
+        use crate::model::time::words;
+        Some(match self {
+            EntryKind::RollStarted { counts } => format!(
+                "roll begins: {} handoff(s) planned, floor {}, optimum {}",
+                counts.planned, counts.floor, counts.optimum
+            ),
+            EntryKind::Claimed { .. } | EntryKind::Intended { .. } => return None,
+            EntryKind::Answered { action, answer: Answer::Accepted } => action.to_string(),
+            EntryKind::Answered { action, answer: Answer::Refused { check, saw } } => {
+                format!("{action}: refused on the node, {check} saw {saw}")
+            }
+            EntryKind::Answered { action, answer: Answer::Unsure { why } } => format!("{action}: no answer, {why}"),
+            EntryKind::Outcome { action, failure: None, took } => format!("  done after {}: {action}", words(*took)),
+            EntryKind::Outcome { action, failure: Some(why), took } => {
+                format!("  failed after {}: {action}: {why}", words(*took))
+            }
+            EntryKind::Decided { decision, holds } if holds.is_empty() => decision.clone(),
+            EntryKind::Decided { decision, holds } => format!("{decision}: {}", holds.join("; ")),
+            EntryKind::Failover { group, from, to } => {
+                let name = |node: &Option<NodeName>| node.as_ref().map_or("nowhere".to_owned(), NodeName::to_string);
+                format!("failover: {group} from {} to {}, not our doing", name(from), name(to))
+            }
+            EntryKind::Outage { group, lasted } => format!("  {group} was out for {}", words(*lasted)),
+            EntryKind::Approved { approval } => format!("plan {} approved by {}", approval.hash, approval.by),
+            EntryKind::ApprovalVoid { hash, why } => format!("approval of plan {hash} is void: {why}"),
+            EntryKind::Commanded { what, by } => format!("{what}, by {by}"),
+            EntryKind::Alarm { what } => format!("ALARM: {what}"),
+            EntryKind::Converged { counts } => {
+                format!("converged: {} handoff(s), {} forced by failovers", counts.spent, counts.forced)
+            }
+        })
+    }
+}

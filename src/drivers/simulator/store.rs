@@ -277,7 +277,14 @@ impl Kept {
             let answer = letter.and_then(|letter| match letter {
                 Letter::Poke(hand) => self.simulation.poke(hand, now),
                 Letter::Command(command) => self.simulation.command_now(command, now),
-                Letter::Claim { expected, wanted } => {
+                Letter::Claim { mut expected, wanted } => {
+                    // Its heart may have beaten since the letter was written: it is the same claim.
+                    let there = self.simulation.world().store.claim.as_ref();
+                    if let (Some(old), Some(there)) = (&mut expected, there)
+                        && (old.epoch, &old.holder) == (there.epoch, &there.holder)
+                    {
+                        old.heartbeat = there.heartbeat;
+                    }
                     Ok(format!("{:?}", self.simulation.claim_now(expected, wanted, now)))
                 }
             });

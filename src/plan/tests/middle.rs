@@ -184,14 +184,3 @@ fn a_pause_that_a_person_took_away_is_not_set_again() {
     let done = world.installed("B", NEW).installed("A", NEW);
     assert!(done.next().starts_with("Release pause of B"), "{}", done.next());
 }
-
-#[test]
-fn services_that_a_failed_install_left_wrong_are_put_right_on_a_node_that_was_given_back_by_a_person() {
-    let world = World::ccr().claimed().with(|world| {
-        ended(world, install("B"), Some("1603"));
-        differing(world, "B");
-    });
-    assert_eq!(world.next(), "RestoreServices B");
-    let serving = world.with(|world| world.group_mut("MBX").owner.suppose(Some("B".into()), now()));
-    assert_ne!(serving.next(), "RestoreServices B");
-}

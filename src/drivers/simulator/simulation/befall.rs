@@ -6,9 +6,9 @@ use super::super::hand::Hand;
 use super::super::look::Blindness;
 use super::super::spec::{FaultKind, FaultSpec};
 use super::super::world::{Event, Fate};
-use super::{Due, Simulation};
+use super::{Due, Simulation, Struck};
 use crate::model::time::{between, earlier, later};
-use crate::model::{Action, ActionKind, Holder, NodeName};
+use crate::model::{Action, ActionKind, Holder};
 use crate::observed::CopyStatus;
 
 /// How often a living second controller beats.
@@ -53,17 +53,19 @@ impl Simulation {
                 FaultKind::LostReply => turn.lost = Some(fault.done.unwrap_or(true)),
                 _ => {
                     let after = fault.after.map_or_else(|| self.default_delay(fault, action.kind()), Duration::from);
+                    let begins = Due::Begins(i, Struck::by(fault, Some(action)));
                     if after.is_zero() {
-                        self.befall(Due::Begins(i));
+                        self.befall(begins);
                     } else {
-                        self.state.due.push((later(self.state.now, after), Due::Begins(i)));
+                        self.state.due.push((later(self.state.now, after), begins));
                     }
                     continue;
                 }
             }
             self.fire(fault.kind);
             if let (FaultKind::InstallHangs, Some(lasts)) = (fault.kind, fault.lasts) {
-                self.state.due.push((later(self.state.now, lasts.into()), Due::Ends(i)));
+                let ends = Due::Ends(i, Struck::by(fault, Some(action)));
+                self.state.due.push((later(self.state.now, lasts.into()), ends));
             }
         }
         turn
@@ -95,39 +97,32 @@ impl Simulation {
         self.revision += 1;
     }
 
-    /// The node that a fault befalls: its own, or that of its trigger.
-    fn struck<'a>(&self, fault: &'a FaultSpec) -> Option<&'a NodeName> {
-        fault.node.as_ref().or(fault.on.as_ref().and_then(|on| on.node.as_ref()))
-    }
-
     pub(super) fn befall(&mut self, due: Due) {
         let spec = self.spec.clone();
         match due {
             Due::Boots(node) => self.lay(Hand::Boot { node }),
-            Due::Begins(i) => {
+            Due::Begins(i, struck) => {
                 let Some(fault) = spec.faults.get(i) else { return };
                 self.fire(fault.kind);
-                self.state.active.insert(i);
+                self.state.active.insert(i, struck.clone());
                 let short = fault.kind == FaultKind::RivalInstaller && fault.on.is_some();
                 let lasts = fault.lasts.map(Duration::from).or(short.then_some(Duration::from_secs(600)));
                 if let Some(lasts) = lasts {
-                    self.state.due.push((later(self.state.now, lasts), Due::Ends(i)));
+                    self.state.due.push((later(self.state.now, lasts), Due::Ends(i, struck.clone())));
                 }
-                self.begin(fault);
+                self.begin(fault, struck);
             }
-            Due::Ends(i) => {
+            Due::Ends(i, struck) => {
                 let Some(fault) = spec.faults.get(i) else { return };
                 self.state.active.remove(&i);
                 self.revision += 1;
-                self.end(fault);
+                self.end(fault, struck);
             }
         }
     }
 
-    fn begin(&mut self, fault: &FaultSpec) {
-        let node = self.struck(fault).cloned();
-        let group = fault.group.clone().or(fault.on.as_ref().and_then(|on| on.group.clone()));
-        match (fault.kind, node, group) {
+    fn begin(&mut self, fault: &FaultSpec, struck: Struck) {
+        match (fault.kind, struck.node, struck.group) {
             (FaultKind::NodeCrash, Some(node), _) => self.lay(Hand::Crash { node, lasts: None }),
             (FaultKind::RivalInstaller, Some(node), _) => self.lay(Hand::StartInstaller { node }),
             (FaultKind::ReplicationSuspended, Some(node), _) => self.lay(Hand::SuspendReplication { node }),
@@ -175,10 +170,8 @@ impl Simulation {
         }
     }
 
-    fn end(&mut self, fault: &FaultSpec) {
-        let node = self.struck(fault).cloned();
-        let group = fault.group.clone().or(fault.on.as_ref().and_then(|on| on.group.clone()));
-        match (fault.kind, node, group) {
+    fn end(&mut self, fault: &FaultSpec, struck: Struck) {
+        match (fault.kind, struck.node, struck.group) {
             (FaultKind::NodeCrash, Some(node), _) => self.lay(Hand::Boot { node }),
             (FaultKind::RivalInstaller, Some(node), _) => self.lay(Hand::EndInstaller { node }),
             (FaultKind::ReplicationSuspended, Some(node), _) => self.lay(Hand::ResumeReplication { node }),
@@ -212,9 +205,9 @@ impl Simulation {
     /// What the faults in force hide from controllers.
     pub(super) fn blindness(&self) -> Blindness {
         let mut blind = Blindness::default();
-        for fault in self.state.active.iter().filter_map(|i| self.spec.faults.get(*i)) {
-            if fault.kind == FaultKind::Unreachable {
-                match self.struck(fault) {
+        for (i, struck) in &self.state.active {
+            if self.spec.faults.get(*i).is_some_and(|f| f.kind == FaultKind::Unreachable) {
+                match &struck.node {
                     Some(node) => {
                         blind.nodes.insert(node.clone());
                     }
@@ -230,7 +223,7 @@ impl Simulation {
         if self.state.active.is_empty() {
             return;
         }
-        for i in &self.state.active {
+        for i in self.state.active.keys() {
             let Some(fault) = self.spec.faults.get(*i) else { continue };
             if fault.kind == FaultKind::SecondController
                 && let Some(claim) = &mut self.state.world.store.claim
@@ -259,4 +252,12 @@ impl Simulation {
 
 fn rival(fault: &FaultSpec) -> Holder {
     Holder::new(fault.holder.as_deref().unwrap_or("second-controller"))
+}
+
+impl Struck {
+    pub(super) fn by(fault: &FaultSpec, action: Option<&Action>) -> Self {
+        let node = fault.node.as_ref().or(action.and_then(Action::node));
+        let group = fault.group.as_ref().or(action.and_then(Action::group));
+        Self { node: node.cloned(), group: group.cloned() }
+    }
 }

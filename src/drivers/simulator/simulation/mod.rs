@@ -5,7 +5,7 @@
 mod befall;
 mod notes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub(super) struct State {
     /// What is to befall the world at which time.
     due: Vec<(Time, Due)>,
     /// Faults that are in force, by their place in the list.
-    active: BTreeSet<usize>,
+    active: BTreeMap<usize, Struck>,
     /// How often each fault's trigger was met.
     met: BTreeMap<usize, u32>,
     /// The world that stale looks see, and its time.
@@ -65,11 +65,19 @@ pub(super) struct State {
 #[serde(rename_all = "camelCase")]
 pub(super) enum Due {
     /// The fault at this place in the list ends.
-    Ends(usize),
+    Ends(usize, Struck),
     /// It begins.
-    Begins(usize),
+    Begins(usize, Struck),
     /// A machine that a person has crashed comes up.
     Boots(NodeName),
+}
+
+/// Whom a fault befalls: as declared, else as the action that set it off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Struck {
+    node: Option<NodeName>,
+    group: Option<GroupName>,
 }
 
 impl Simulation {
@@ -78,13 +86,15 @@ impl Simulation {
         let spec: Spec = serde_json::from_value((*cluster.driver.spec).clone()).ok()?;
         let world = World::start(&spec, cluster, rollups);
         let due = spec.faults.iter().enumerate();
-        let due = due.filter_map(|(i, f)| Some((later(spec.start_at, f.at?.into()), Due::Begins(i)))).collect();
+        let due = due
+            .filter_map(|(i, f)| Some((later(spec.start_at, f.at?.into()), Due::Begins(i, Struck::by(f, None)))))
+            .collect();
         let state = State {
             world,
             schedule: Schedule::default(),
             now: spec.start_at,
             due,
-            active: BTreeSet::new(),
+            active: BTreeMap::new(),
             met: BTreeMap::new(),
             stale: None,
             skew: 0,

@@ -70,6 +70,12 @@ impl Simulation {
         &self.state.violations
     }
 
+    /// Counts what only somebody who sees several clusters can see.
+    pub fn count(&mut self, violation: Violation) {
+        self.revision += 1;
+        self.state.violations.push(violation);
+    }
+
     /// What was noted of each role.
     pub fn roles(&self) -> impl Iterator<Item = (&GroupName, &RoleNotes)> {
         self.state.roles.iter()

@@ -188,7 +188,7 @@ fn check_fault(i: usize, fault: &FaultSpec, spec: &Spec, issues: &mut Vec<PartIs
     if fault.kind.needs_node() && fault.node.is_none() && fault.on.is_none() {
         issues.push(issue(at(""), format!("{word} needs a node"), Some("add `node: NAME`".into())));
     }
-    if fault.kind.needs_group() && fault.group.is_none() && fault.on.as_ref().is_none_or(|on| on.group.is_none()) {
+    if fault.kind.needs_group() && fault.group.is_none() && fault.on.is_none() {
         issues.push(issue(at(""), format!("{word} needs a group"), Some("add `group: NAME`".into())));
     }
     match (fault.kind, &fault.deed) {

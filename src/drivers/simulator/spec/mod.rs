@@ -42,8 +42,7 @@ pub struct Spec {
     /// The groups; one that only a node's `owns` names may be owned by every node.
     #[serde(default)]
     pub groups: BTreeMap<GroupName, WorldGroup>,
-    /// How long things take: per kind of action in camelCase, and `clusterRestart`, `boot`, `failover`, `groupOnline`,
-    /// `copyHealthy`.
+    /// How long things take: per kind of action in camelCase, and `clusterRestart`, `failover`, `groupOnline`, `copyHealthy`.
     #[serde(default)]
     pub durations: BTreeMap<DurationName, DurationSpec>,
     /// What befalls the world.
@@ -234,7 +233,7 @@ impl WorldStandbyCopy {
 macro_rules! durations {
     ($($name:ident $median:literal $p95:literal),* $(,)?) => {
         /// What takes time. The defaults are those of a middling cluster.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[serde(rename_all = "camelCase")]
         pub enum DurationName { $(#[doc = stringify!($name)] $name),* }
 
@@ -254,4 +253,35 @@ durations! {
     Stage 30 60, Pause 2 4, MoveGroup 5 10, StopCluster 20 40, Install 480 900, Uninstall 480 900, Reboot 240 420,
     Handoff 45 120, StopRole 30 60, StartRole 40 80, StartCluster 5 10, RestoreServices 20 40, ResumeReplication 5 10,
     Resume 2 4, ClusterRestart 40 80, Failover 30 60, GroupOnline 15 30, CopyHealthy 90 180,
+}
+
+/// The names as they are typed, in the order of [`DurationName::ALL`].
+const DURATION_WORDS: &[&str] = &[
+    "stage",
+    "pause",
+    "moveGroup",
+    "stopCluster",
+    "install",
+    "uninstall",
+    "reboot",
+    "handoff",
+    "stopRole",
+    "startRole",
+    "startCluster",
+    "restoreServices",
+    "resumeReplication",
+    "resume",
+    "clusterRestart",
+    "failover",
+    "groupOnline",
+    "copyHealthy",
+];
+
+/// By hand, because the place of what is wrong with a map's value is only known where its key is read as a text.
+impl<'de> Deserialize<'de> for DurationName {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(from)?;
+        let found = DURATION_WORDS.iter().zip(DurationName::ALL).find(|(w, _)| **w == word);
+        found.map(|(_, name)| *name).ok_or_else(|| serde::de::Error::unknown_variant(&word, DURATION_WORDS))
+    }
 }

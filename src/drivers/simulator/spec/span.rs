@@ -66,8 +66,8 @@ impl JsonSchema for Span {
 }
 
 /// How long something takes: one duration, or the middle and the 95th percentile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a duration such as 8m, or {median: 8m, p95: 15m}")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum DurationSpec {
     /// The middle; the 95th percentile is half as much again.
     Middle(Span),
@@ -83,6 +83,28 @@ pub struct SpreadSpec {
     pub median: Span,
     /// 95 of 100 cases take at most this long.
     pub p95: Span,
+}
+
+impl<'de> Deserialize<'de> for DurationSpec {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> de::Visitor<'de> for Either {
+            type Value = DurationSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as `8m`, or `{median: 8m, p95: 14m}`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<DurationSpec, E> {
+                text.parse().map(DurationSpec::Middle).map_err(E::custom)
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<DurationSpec, A::Error> {
+                SpreadSpec::deserialize(de::value::MapAccessDeserializer::new(map)).map(DurationSpec::Spread)
+            }
+        }
+        from.deserialize_any(Either)
+    }
 }
 
 impl From<DurationSpec> for Spread {

@@ -1,5 +1,6 @@
 //! Stories of single worlds: one small cluster each, one thing that happens, what is true then.
 
+mod agreement;
 mod failing;
 mod keeping;
 mod physics;
@@ -80,6 +81,7 @@ pub(super) fn desired(text: &str) -> Desired {
 pub(super) struct Story {
     pub sim: Simulation,
     pub claim: Claim,
+    pub cluster: std::sync::Arc<desired::Cluster>,
 }
 
 impl Story {
@@ -91,7 +93,7 @@ impl Story {
         let claim = Claim { epoch: 1, holder: Holder::from("us"), heartbeat: 0 };
         let now = sim.now();
         sim.claim_now(None, Some(claim.clone()), now);
-        Story { sim, claim }
+        Story { sim, claim, cluster: cluster.clone() }
     }
 
     pub fn ccr(more: &str) -> Story {

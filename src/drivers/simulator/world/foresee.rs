@@ -7,7 +7,8 @@ use crate::observed::{GroupState, SideEffect, SideEffectKind};
 impl World {
     /// What would become of groups that the action does not name, if it were done now and everything came to rest.
     ///
-    /// What would happen without the action is not its effect.
+    /// What would happen without the action is not its effect. A pause is foreseen with its end, which may bring home
+    /// what the pause held off: whoever begins one must expect that.
     pub fn foresee(&self, action: &Action, at: Time) -> Vec<SideEffect> {
         let mut without = self.clone();
         without.settle(at);
@@ -16,13 +17,10 @@ impl World {
             // Fences and locks say nothing of what an action would do.
             node.epoch_seen = 0;
         }
-        with.step(Event::perform(action.clone(), None, Vec::new()), at);
         let mut disturbed = Vec::new();
-        // More steps than any cluster of this size needs to come to rest.
-        for _ in 0..64 * (with.nodes.len() + with.groups.len() + 1) {
-            with.note_down(&mut disturbed);
-            let Some(tick) = with.enabled().into_iter().next() else { break };
-            with.step(Event::Tick(tick), at);
+        with.try_out(action.clone(), at, &mut disturbed);
+        if let Action::Pause { node } = action {
+            with.try_out(Action::Resume { node: node.clone(), quarantine: None }, at, &mut disturbed);
         }
         let mut effects = Vec::new();
         for (name, before) in &self.groups {
@@ -43,6 +41,18 @@ impl World {
             effects.push(SideEffect { group: name.clone(), kind });
         }
         effects
+    }
+
+    /// Does it, and lets everything come to rest.
+    fn try_out(&mut self, action: Action, at: Time, disturbed: &mut Vec<GroupName>) {
+        self.step(Event::perform(action, None, Vec::new()), at);
+        // More steps than any cluster of this size needs to come to rest.
+        for _ in 0..64 * (self.nodes.len() + self.groups.len() + 1) {
+            self.note_down(disturbed);
+            // The groups come last in the list and move first: the worst that can be is that a node returns too late.
+            let Some(tick) = self.enabled().pop() else { break };
+            self.step(Event::Tick(tick), at);
+        }
     }
 
     fn note_down(&self, seen: &mut Vec<GroupName>) {

@@ -6,7 +6,7 @@ use crate::model::{Action, GroupName, NodeName, Time};
 use crate::observed::{Copy, CopyStatus, GroupKind, GroupState};
 
 impl World {
-    /// Everything that may happen next by itself, in no order that means anything.
+    /// Everything that may happen next by itself: of the nodes, then of the groups. Any of it may happen first.
     pub fn enabled(&self) -> Vec<Tick> {
         let mut ticks = Vec::new();
         for (name, node) in &self.nodes {
@@ -150,7 +150,7 @@ impl World {
     pub(super) fn settle(&mut self, at: Time) {
         // More steps than any cluster of this size needs to come to rest.
         for _ in 0..64 * (self.nodes.len() + self.groups.len() + 1) {
-            let Some(tick) = self.enabled().into_iter().next() else { return };
+            let Some(tick) = self.enabled().pop() else { return };
             self.step(Event::Tick(tick), at);
         }
     }
