@@ -131,7 +131,7 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
     let lock = FolderLock::take(&options.state, clock::wall()).map_err(|e| state(&e))?;
     let store = Store::open(&options.state, OpenMode::Write).map_err(|e| state(&e))?;
     let holder = holder(&options.state);
-    let (watched, desired) = manifests::Watched::begin(&options, &store, tell)?;
+    let (watched, desired) = manifests::Watched::begin(&options, &store, clock::wall(), tell)?;
     let (clock, drivers) = open::all(&desired, &options)?;
     let (door_send, mut door) = mpsc::channel(64);
     let _door = door::open(&lock, Arc::new(door_keeper::Keeper { to: door_send })).map_err(|e| state(&e))?;
