@@ -69,6 +69,12 @@ pub(super) fn holds(action: &Action, facts: &Facts<'_>) -> Vec<Hold> {
     guard::holds(action, &Facts { foreseen: &foreseen, ..*facts })
 }
 
+/// Whether every rule allows the action; cheaper than asking for the reasons.
+pub(super) fn allows(action: &Action, facts: &Facts<'_>) -> bool {
+    let foreseen = effect::side_effects(action, facts.seen);
+    guard::allows(action, &Facts { foreseen: &foreseen, ..*facts })
+}
+
 /// Each hold once, in the order of the rules.
 pub(super) fn tidy(holds: &mut Vec<Hold>) {
     holds.sort_by(|a, b| {
@@ -153,7 +159,9 @@ fn deadlock(facts: &Facts<'_>) -> Hold {
         evidence: vec![Evidence::timeless("nodes that are not at their target", left.join(", "))],
         release: Release {
             kind: ReleaseKind::Person,
-            what: "no sequence of allowed steps reaches the target: give the roles a node that they may move to".into(),
+            what: "no sequence of allowed steps reaches the target; released by what the other holds ask for, or by \
+                   giving the roles another node that they may move to"
+                .into(),
         },
     }
 }

@@ -249,19 +249,20 @@ fn move_to(name: &GroupName, to: Option<&NodeName>, model: &mut Observation) {
     }
 }
 
-/// What would stand against work on the node until a person or a manifest releases it.
+/// What would stand against work on the node until a person or a manifest releases it. Where `preflight` is in force, a
+/// pause is refused for what stands against the install.
 fn lasting_against(node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
     let Some(spec) = facts.desired.nodes.get(node) else { return Vec::new() };
     let rollup = spec.rollup.name.clone();
-    let work = match standing(node, facts) {
-        Ok(Standing::Ahead) => Action::Uninstall { node: node.clone(), rollup },
-        _ => Action::Install { node: node.clone(), rollup },
-    };
-    let mut against = Vec::new();
-    if !matches!(facts.seen.pause_of(node), PauseOf::Rollward(_)) {
-        against = holds(&Action::Pause { node: node.clone() }, facts);
+    let ours = matches!(facts.seen.pause_of(node), PauseOf::Rollward(_));
+    let mut against = if ours { Vec::new() } else { holds(&Action::Pause { node: node.clone() }, facts) };
+    if ours || !facts.rules.has(RuleName::Preflight) {
+        let work = match standing(node, facts) {
+            Ok(Standing::Ahead) => Action::Uninstall { node: node.clone(), rollup },
+            _ => Action::Install { node: node.clone(), rollup },
+        };
+        against.extend(holds(&work, facts));
     }
-    against.extend(holds(&work, facts));
     against.retain(Hold::is_lasting);
     against
 }

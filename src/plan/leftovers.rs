@@ -1,14 +1,16 @@
-//! Marks that no longer mean anything are taken away.
+//! What is left behind: marks that no longer mean anything are taken away, and services that a failed install left
+//! wrong are put right, also where a person gave the node back meanwhile.
 
 use crate::guard::Facts;
 use crate::model::{
     Action, Evidence, Hold, Mark, MarkKind, NodeName, Release, ReleaseKind, RuleName, Standing, Subject,
 };
-use crate::observed::{GroupKind, GroupState, PauseOf};
+use crate::observed::{GroupKind, GroupState, Node, PauseOf};
 
 use super::Decision;
-use super::ask::{Ask, standing};
-use super::middle::restoring_failed;
+use super::ask::{Ask, last_work, standing};
+use super::middle::{changes_software, restoring_failed};
+use super::progress::is_busy_on;
 use super::rest::is_releasing;
 
 /// The removal of the first mark that means nothing any more.
@@ -25,7 +27,22 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
             return Some(decision);
         }
     }
-    None
+    facts
+        .seen
+        .nodes
+        .iter()
+        .filter(|(node, seen)| was_left_wrong(node, seen, facts))
+        .find_map(|(node, _)| ask.may(Action::RestoreServices { node: node.clone() }))
+}
+
+/// Our last work on the node failed, its services differ from before, and nothing that they could disturb runs there.
+fn was_left_wrong(node: &NodeName, seen: &Node, facts: &Facts<'_>) -> bool {
+    let failed = last_work(seen).is_some_and(|(action, failure)| changes_software(action) && failure.is_some());
+    failed
+        && facts.seen.is_up(node)
+        && !is_busy_on(node, facts)
+        && seen.services.surely(|services| !services.differing.is_empty())
+        && !facts.seen.maybe_owned_by(node).any(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Role)
 }
 
 fn means_nothing(mark: &Mark, facts: &Facts<'_>) -> bool {
@@ -90,7 +107,11 @@ fn in_quarantine(ask: &mut Ask<'_>, node: &NodeName, why: &str, mark: &Mark) -> 
         evidence: vec![Evidence::new(format!("the quarantine of {node}"), why, mark.at)],
         release: Release {
             kind: ReleaseKind::Person,
-            what: format!("released by repairing {node}; the quarantine goes when its services and version are right"),
+            what: format!(
+                "released by repairing {node}: the quarantine goes when its services and version are right, or by \
+                 `rollward release {}`",
+                ask.facts.desired.name
+            ),
         },
     };
     ask.refuse(Some(node.clone()), vec![hold]);

@@ -9,7 +9,7 @@ use crate::model::{
 use crate::observed::{GroupKind, GroupState, Membership, Node, Observation, PauseOf};
 
 use super::Decision;
-use super::ask::{Ask, holds, in_progress, is_passing, is_staged, last_work, patience, standing, unknown};
+use super::ask::{Ask, allows, holds, in_progress, is_passing, is_staged, last_work, patience, standing, unknown};
 use super::progress::is_busy_on;
 
 /// Roles that we stopped. Past its deadline a role starts where it is, before everything; until then it goes on its way,
@@ -103,8 +103,11 @@ fn one(ask: &mut Ask<'_>, node: &NodeName, seen: &Node, mark: &Mark) -> Option<D
     if !facts.desired.nodes.contains_key(node) || super::rest::is_releasing(facts) {
         return give_back(ask, node, seen);
     }
-    let failed = last_work(seen).is_some_and(|(action, failure)| changes_software(action) && failure.is_some());
-    let repair = if failed { repair(node, seen) } else { None };
+    // What failed its verification is not tried again by itself: nothing would be different.
+    if restoring_failed(seen) || failed_verification(node, seen, facts).is_some() && !was_left_broken(seen) {
+        return give_back(ask, node, seen);
+    }
+    let repair = if was_left_broken(seen) { repair(node, seen) } else { None };
     match (standing(node, facts), repair) {
         (_, Some(repair)) => ask.may(repair),
         (Ok(_), None) => match next_begin(node, facts) {
@@ -126,7 +129,19 @@ fn one(ask: &mut Ask<'_>, node: &NodeName, seen: &Node, mark: &Mark) -> Option<D
     }
 }
 
-fn changes_software(action: &Action) -> bool {
+/// A try failed, or its traces are still there: the node is repaired before anything else is tried on it.
+fn was_left_broken(seen: &Node) -> bool {
+    let differ = seen.services.surely(|services| !services.differing.is_empty());
+    match last_work(seen) {
+        Some((action, Some(_))) if changes_software(action) => true,
+        // We have stopped services ourselves, for the install that comes next.
+        Some((Action::StopCluster { .. }, _)) => false,
+        _ => differ,
+    }
+}
+
+/// An installer at work.
+pub(super) fn changes_software(action: &Action) -> bool {
     matches!(action, Action::Install { .. } | Action::Uninstall { .. })
 }
 
@@ -191,12 +206,12 @@ fn refuge<'a>(
             && seen.is_up(to)
             && seen.nodes.get(*to).is_some_and(|n| n.paused.surely(|paused| !paused))
             && group.possible_owners.surely(|owners| owners.contains(*to))
-            && holds(&Action::MoveGroup { group: name.clone(), from: from.clone(), to: (*to).clone() }, facts)
-                .is_empty()
     };
-    let rank =
-        |to: &&NodeName| (standing(to, facts) != Ok(Standing::Current), seen.owned_by(to).count(), (*to).clone());
-    seen.nodes.keys().filter(possible).min_by_key(rank)
+    let mut refuges: Vec<_> = seen.nodes.keys().filter(possible).collect();
+    refuges.sort_by_key(|to| (standing(to, facts) != Ok(Standing::Current), seen.owned_by(to).count()));
+    refuges
+        .into_iter()
+        .find(|to| allows(&Action::MoveGroup { group: name.clone(), from: from.clone(), to: (*to).clone() }, facts))
 }
 
 /// What brings a node back to service before its pause goes: its cluster service, its services, its copies.

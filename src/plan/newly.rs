@@ -2,11 +2,11 @@
 
 use crate::guard::Facts;
 use crate::model::time::later;
-use crate::model::{Action, Evidence, GroupName, Hold, NodeName, Release, ReleaseKind, RuleName, Subject};
+use crate::model::{Action, Evidence, GroupName, Hold, MarkKind, NodeName, Release, ReleaseKind, RuleName, Subject};
 use crate::observed::{Group, GroupKind, PauseOf, effect};
 
 use super::Decision;
-use super::ask::{Ask, has_work, holds, is_staged, standing};
+use super::ask::{Ask, allows, has_work, holds, is_staged, standing};
 use super::middle::{next_begin, stranded};
 
 /// The first begin on a new node that the rules allow.
@@ -17,9 +17,11 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     nodes.into_iter().find_map(|node| begin(ask, node))
 }
 
-/// There is work on it, and it is not under a pause of ours.
+/// There is work on it, and it is neither under a pause of ours nor in quarantine, which is for people to look at.
 pub(super) fn is_new(node: &NodeName, facts: &Facts<'_>) -> bool {
-    has_work(node, facts) && !matches!(facts.seen.pause_of(node), PauseOf::Rollward(_))
+    let quarantined =
+        || facts.seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Quarantine { node: n, .. } if n == node));
+    has_work(node, facts) && !matches!(facts.seen.pause_of(node), PauseOf::Rollward(_)) && !quarantined()
 }
 
 /// How many roles could leave a stale node for this one, once it is current.
@@ -45,7 +47,7 @@ pub(super) fn begin(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
     against.extend(waited_for(node, facts));
     if !against.is_empty() {
         ask.refuse(Some(node.clone()), against);
-        return stage_ahead(ask, node);
+        return stage_ahead(node, facts);
     }
     let ready = facts.seen.nodes.get(node).is_none_or(|seen| is_staged(node, seen, facts));
     if !ready && let Some(decision) = ask.may(stage(node, facts)?) {
@@ -60,11 +62,11 @@ fn stage(node: &NodeName, facts: &Facts<'_>) -> Option<Action> {
 }
 
 /// An active node gets its packages while it still serves, if the rules allow it: copies may disturb nothing there.
-fn stage_ahead(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
-    let facts = ask.facts;
+fn stage_ahead(node: &NodeName, facts: &Facts<'_>) -> Option<Decision> {
     let seen = facts.seen.nodes.get(node)?;
     let active = facts.seen.owned_by(node).any(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Role);
-    if active && !is_staged(node, seen, facts) { ask.may(stage(node, facts)?) } else { None }
+    let stage = stage(node, facts)?;
+    (active && !is_staged(node, seen, facts) && allows(&stage, facts)).then_some(Decision::Act(stage))
 }
 
 /// Walks a node's way on a model, from the pause to the install, and returns what first stands against it.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::desired::resolved::Failback;
 use crate::guard::{Facts, History, PlannedHandoff, RuleSet};
 use crate::model::time::later;
 use crate::model::{Action, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Spread, Time};
@@ -34,6 +35,7 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
     tidy(&mut against);
     let sequence: Vec<_> = steps.iter().filter_map(|step| planned(&step.action)).collect();
     let (floor, fewest, optimum) = bounds(facts);
+    let fewest = fewest + going_back(facts, &steps);
     Plan {
         hash: hash::plan_hash(facts.desired, &sequence),
         scope: hash::scope_hash(facts.desired),
@@ -68,6 +70,16 @@ fn outages(steps: &[Step]) -> Vec<(GroupName, Spread)> {
         }
     }
     roles.into_iter().collect()
+}
+
+/// Handoffs that only bring roles back to preferred nodes: the manifest asks for them, whatever they cost.
+fn going_back(facts: &Facts<'_>, steps: &[Step]) -> u32 {
+    if facts.desired.policy.handoff.failback == Failback::Never {
+        return 0;
+    }
+    let last_work = steps.iter().rposition(|step| step.action.needs_empty_node()).map_or(0, |last| last + 1);
+    let back: Vec<_> = steps.iter().skip(last_work).filter_map(|step| planned(&step.action)).collect();
+    count(&back)
 }
 
 /// The floor, the fewest handoffs, and how sure that is.

@@ -91,7 +91,7 @@ pub(super) fn solve(problem: &Problem) -> Solution {
     let mut search = Search {
         problem,
         old: problem.old | stuck,
-        bound: start.least(problem),
+        bound: start.least(problem, problem.old | stuck),
         beyond: None,
         looked_at: 0,
         seen: BTreeMap::new(),
@@ -147,10 +147,21 @@ impl State {
         self.work &= self.owners.iter().fold(0, |busy, &owner| busy | bit(owner));
     }
 
-    /// What is surely still to be paid.
-    fn least(&self, problem: &Problem) -> u64 {
-        let waiting = problem.roles.iter().zip(&self.owners).filter(|(_, owner)| bit(**owner) & self.work != 0);
-        waiting.map(|(role, _)| u64::from(role.cost) * WHOLE).sum()
+    /// What is surely still to be paid: every role on a node that is to be worked on leaves it once. Where all nodes
+    /// are still to be worked on, the roles of the first that is emptied go to such nodes, and so leave twice.
+    fn least(&self, problem: &Problem, old: Nodes) -> u64 {
+        let roles = || problem.roles.iter().zip(&self.owners);
+        let price = |node: Nodes| -> u64 {
+            roles().filter(|(_, owner)| bit(**owner) & node != 0).map(|(role, _)| u64::from(role.cost) * WHOLE).sum()
+        };
+        let once = price(self.work);
+        let somewhere = problem.roles.iter().fold(0, |nodes, role| nodes | role.allowed);
+        if old != 0 || somewhere & !self.work != 0 {
+            return once;
+        }
+        let count = |node: Nodes| roles().filter(|(_, owner)| bit(**owner) & node != 0).count() as u64;
+        let nodes = (0..MOST_NODES as u8).map(bit).filter(|node| node & self.work != 0);
+        once + nodes.map(|node| price(node) + count(node)).min().unwrap_or(0)
     }
 }
 
@@ -177,7 +188,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// True once a sequence within the bound is found; it is the best then.
     fn visit(&mut self, state: &State, cost: u64) -> bool {
-        let total = cost + state.least(self.problem);
+        let total = cost + state.least(self.problem, self.old);
         if total > self.bound {
             self.beyond = Some(self.beyond.map_or(total, |beyond| beyond.min(total)));
             return false;
@@ -207,18 +218,20 @@ impl Search<'_> {
         false
     }
 
-    /// The moves of a state and their prices: roles that have to leave first, and of their destinations the current
-    /// and preferred ones first. A stale node gets a role only where no current one could take it.
+    /// The moves of a state and their prices: roles that have to leave first, those of nearly empty nodes before others,
+    /// and of their destinations the current and preferred ones first. A stale node gets a role only where no current one could take it.
     fn moves(&self, state: &State) -> Vec<(Move, u64)> {
         let stale = state.work | self.old;
         let full = self.full(state);
+        let load = |node: u8| state.owners.iter().filter(|owner| **owner == node).count();
         let mut moves = Vec::new();
         for (number, (role, &owner)) in self.problem.roles.iter().zip(&state.owners).enumerate() {
             let open = role.allowed & !bit(owner) & !full & !self.older(owner, stale);
             let open = if open & !stale != 0 { open & !stale } else { open };
             for to in (0..MOST_NODES as u8).filter(|&to| bit(to) & open != 0) {
                 let to_stale = u64::from(bit(to) & stale != 0);
-                let rank = (bit(owner) & state.work == 0, to_stale, bit(to) & role.preferred == 0, number, to);
+                let rank =
+                    (bit(owner) & state.work == 0, to_stale, load(owner), bit(to) & role.preferred == 0, number, to);
                 moves.push((rank, Move { role: number, from: owner, to }, u64::from(role.cost) * WHOLE + to_stale));
             }
         }

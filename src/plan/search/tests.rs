@@ -29,6 +29,13 @@ fn two_nodes_that_both_serve_take_one_handoff_more_than_roles() {
 }
 
 #[test]
+fn many_roles_on_nodes_of_which_none_is_empty_are_proven_too() {
+    let roles = (0..20).map(|n| role(n % 3, 7)).collect();
+    let found = solve(&problem(3, roles, 99));
+    assert_eq!((found.moves.len(), found.floor, found.proven), (26, 20, true));
+}
+
+#[test]
 fn a_role_without_another_owner_leaves_its_node_behind_and_no_other() {
     let found = solve(&problem(3, vec![role(0, 0b001), role(1, 0b110)], 1));
     assert_eq!((found.moves.len(), found.left), (1, 0b001));

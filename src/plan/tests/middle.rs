@@ -79,6 +79,11 @@ fn a_failed_install_is_repaired_first_then_given_back_while_no_try_is_left() {
         world.node_mut("B").membership.suppose(Membership::Up, now());
     });
     assert_eq!(started.next(), "RestoreServices B");
+    let adopted = started.clone().with(|world| {
+        ended(world, Action::StartCluster { node: "B".into() }, None);
+        world.node_mut("B").tries.suppose(Vec::new(), now());
+    });
+    assert_eq!(adopted.next(), "RestoreServices B", "also where the start is the last work that is known");
     let restored = started.with(|world| world.node_mut("B").services.suppose(Services::default(), now()));
     assert_eq!(restored.next(), "Resume B");
 }
@@ -96,12 +101,21 @@ fn services_that_cannot_be_restored_bring_the_node_back_in_quarantine() {
         ended(world, Action::RestoreServices { node: "B".into() }, Some("access denied"));
     });
     assert!(world.next().starts_with("Resume B in quarantine: its services"), "{}", world.next());
+    let stale = world.installed("B", crate::plan::testing::OLD);
+    assert!(stale.next().starts_with("Resume B in quarantine: its services"), "{}", stale.next());
 }
 
 #[test]
 fn an_install_that_ended_well_and_changed_nothing_brings_the_node_back_in_quarantine() {
-    let world = stop_cord(in_the_middle().with(|world| ended(world, install("B"), None)));
+    let world = in_the_middle().with(|world| ended(world, install("B"), None));
     assert!(world.next().starts_with("Resume B in quarantine: the installer"), "{}", world.next());
+}
+
+#[test]
+fn a_node_in_quarantine_is_not_tried_again_by_itself() {
+    let world = World::ccr().mark(MarkKind::Quarantine { node: "B".into(), why: "stale".into() });
+    assert!(!world.story().contains("Pause B"), "{}", world.story());
+    assert!(world.next().starts_with("blocked: "), "{}", world.next());
 }
 
 #[test]
@@ -183,4 +197,15 @@ fn a_pause_that_a_person_took_away_is_not_set_again() {
     assert!(rules_of(&world.plan().holds).contains("people"), "{}", world.next());
     let done = world.installed("B", NEW).installed("A", NEW);
     assert!(done.next().starts_with("Release pause of B"), "{}", done.next());
+}
+
+#[test]
+fn services_that_a_failed_install_left_wrong_are_put_right_on_a_node_that_was_given_back_by_a_person() {
+    let world = World::ccr().claimed().with(|world| {
+        ended(world, install("B"), Some("1603"));
+        differing(world, "B");
+    });
+    assert_eq!(world.next(), "RestoreServices B");
+    let serving = world.with(|world| world.group_mut("MBX").owner.suppose(Some("B".into()), now()));
+    assert_ne!(serving.next(), "RestoreServices B");
 }

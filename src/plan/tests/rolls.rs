@@ -126,7 +126,7 @@ fn a_role_goes_back_to_its_preferred_node_at_the_end_if_the_manifest_asks() {
         .policy(|policy| policy.handoff.failback = Failback::AtEnd)
         .wanted(|cluster| cluster.groups.get_mut("MBX").unwrap().preferred_nodes = vec!["A".into()]);
     let plan = world.plan();
-    assert_eq!(plan.handoffs.planned, 2);
+    assert_eq!((plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum), (2, 1, 2));
     assert_eq!(plan.steps.last().unwrap().action.to_string(), "Handoff \"MBX\" from B to A, online");
     let done = world.installed("A", NEW).installed("B", NEW);
     assert_eq!(done.next(), "converged");
