@@ -40,7 +40,7 @@ impl QuorumModel {
     pub fn votes(self, nodes: u32) -> (u32, u32) {
         match self {
             QuorumModel::Majority => (nodes, nodes / 2 + 1),
-            QuorumModel::FileShare | QuorumModel::Disk => (nodes + 1, nodes.div_ceil(2) + u32::from(nodes % 2 == 0)),
+            QuorumModel::FileShare | QuorumModel::Disk => (nodes + 1, nodes.div_ceil(2) + 1),
             QuorumModel::TwoNode => (nodes, 1),
             QuorumModel::None => (nodes, 0),
         }
@@ -92,5 +92,19 @@ impl World {
             }
         }
         self.had_quorum = has;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::QuorumModel;
+
+    #[test]
+    fn more_than_half_of_all_votes_are_needed() {
+        for (nodes, alone, with_witness) in [(1, 1, 2), (2, 2, 2), (3, 2, 3), (4, 3, 3), (5, 3, 4), (8, 5, 5)] {
+            assert_eq!(QuorumModel::Majority.votes(nodes), (nodes, alone));
+            assert_eq!(QuorumModel::FileShare.votes(nodes), (nodes + 1, with_witness));
+        }
+        assert_eq!(QuorumModel::TwoNode.votes(2), (2, 1));
     }
 }
