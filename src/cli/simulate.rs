@@ -5,14 +5,14 @@ mod count;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::args::{Global, Manifests};
 use super::load::{self, Loaded};
 use super::output::{Clusters, Commanded};
 use super::{Exit, UsageError, text};
 use crate::desired::Desired;
-use crate::drivers::simulator::{Hand, Simulation, WorldFolder};
+use crate::drivers::simulator::{Hand, Kept, Simulation};
 
 /// Run an estate of simulated clusters many times over, or lay a hand on one that runs.
 #[derive(Debug, clap::Args)]
@@ -57,13 +57,10 @@ impl Simulate {
             return Err(UsageError("--poke needs exactly one --cluster NAME".into()).into());
         };
         loaded.pick(std::slice::from_ref(name))?;
-        if let Some(cluster) = loaded.desired.clusters.get(name)
-            && Simulation::start(cluster, &loaded.desired.rollups).is_none()
-        {
-            bail!("{name} is no simulated cluster");
-        }
+        let Some(cluster) = loaded.desired.clusters.get(name) else { bail!("{name} is not declared") };
         let worlds = self.world.clone().map_or_else(|| global.state().map(|state| state.join("worlds")), Ok)?;
-        WorldFolder::of(&worlds, name).poke(hand).with_context(|| format!("cannot reach the world of {name}"))?;
+        let mut kept = Kept::peek(cluster, &loaded.desired.rollups, &worlds)?;
+        kept.poke(hand.clone()).map_err(|why| anyhow::anyhow!("{name} does not let that happen: {why}"))?;
         let done = "the hand is felt at the cluster's next look".to_owned();
         let clusters = vec![Commanded { name: name.to_string(), done, plan_hash: None }];
         global.emit(&Clusters { clusters }, text::commanded::text)?;

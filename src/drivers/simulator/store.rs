@@ -112,14 +112,7 @@ impl WorldFolder {
         self.path.join("inbox")
     }
 
-    /// Lays a person's hand on a world that another process may be running: it feels it at its next look.
-    ///
-    /// # Errors
-    /// The letter cannot be written.
-    pub fn poke(&self, hand: &Hand) -> io::Result<()> {
-        self.post(&Letter::Poke(hand.clone()))
-    }
-
+    /// Leaves a letter for whoever runs the world.
     fn post(&self, letter: &Letter) -> io::Result<()> {
         let inbox = self.inbox();
         fs::create_dir_all(&inbox)?;
@@ -214,7 +207,16 @@ impl Kept {
         worlds: &Path,
     ) -> Result<Kept, StoreError> {
         let folder = WorldFolder::of(worlds, &cluster.name);
-        Self::load(cluster, rollups, folder.clone(), Keeping::Elsewhere(folder))
+        let mut kept = Self::load(cluster, rollups, folder.clone(), Keeping::Elsewhere(folder.clone()))?;
+        // Letters that nobody has read yet are part of what is true.
+        let letters = inboxed(&folder.inbox());
+        let letters =
+            letters.map_err(|source| StoreError::Io { cluster: cluster.name.clone(), path: folder.path, source });
+        for (_, path) in letters? {
+            // One that another process has just taken in is part of the world that it has just written.
+            let _ = kept.open_letter(&path, kept.simulation.now());
+        }
+        Ok(kept)
     }
 
     fn load(
@@ -272,22 +274,7 @@ impl Kept {
             }
         };
         for (_, path) in &letters {
-            let letter = fs::read(path).map_err(|e| e.to_string());
-            let letter = letter.and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string()));
-            let answer = letter.and_then(|letter| match letter {
-                Letter::Poke(hand) => self.simulation.poke(hand, now),
-                Letter::Command(command) => self.simulation.command_now(command, now),
-                Letter::Claim { mut expected, wanted } => {
-                    // Its heart may have beaten since the letter was written: it is the same claim.
-                    let there = self.simulation.world().store.claim.as_ref();
-                    if let (Some(old), Some(there)) = (&mut expected, there)
-                        && (old.epoch, &old.holder) == (there.epoch, &there.holder)
-                    {
-                        old.heartbeat = there.heartbeat;
-                    }
-                    Ok(format!("{:?}", self.simulation.claim_now(expected, wanted, now)))
-                }
-            });
+            let answer = self.open_letter(path, now);
             let cluster = self.simulation.cluster();
             match answer {
                 Ok(said) => tracing::info!(%cluster, said, "a hand was laid on the simulated world"),
@@ -298,6 +285,38 @@ impl Kept {
             }
         }
         true
+    }
+
+    /// Reads one letter and lets happen what it says.
+    fn open_letter(&mut self, path: &Path, now: Time) -> Result<String, String> {
+        let text = fs::read(path).map_err(|e| e.to_string())?;
+        match serde_json::from_slice(&text).map_err(|e| e.to_string())? {
+            Letter::Poke(hand) => self.simulation.poke(hand, now),
+            Letter::Command(command) => self.simulation.command_now(command, now),
+            Letter::Claim { mut expected, wanted } => {
+                // Its heart may have beaten since the letter was written: it is the same claim.
+                let there = self.simulation.world().store.claim.as_ref();
+                if let (Some(old), Some(there)) = (&mut expected, there)
+                    && (old.epoch, &old.holder) == (there.epoch, &there.holder)
+                {
+                    old.heartbeat = there.heartbeat;
+                }
+                Ok(format!("{:?}", self.simulation.claim_now(expected, wanted, now)))
+            }
+        }
+    }
+
+    /// Lays a person's hand on the world, or leaves a letter for whoever runs it.
+    ///
+    /// # Errors
+    /// The cluster, as it is or was left last, does not let it happen; or the letter could not be written.
+    pub fn poke(&mut self, hand: Hand) -> Result<String, String> {
+        let said = self.simulation.poke(hand.clone(), self.simulation.now())?;
+        if let Keeping::Elsewhere(folder) = &self.keeping {
+            let letter = folder.post(&Letter::Poke(hand));
+            letter.map_err(|e| format!("the simulated cluster's inbox cannot be written: {e}"))?;
+        }
+        Ok(said)
     }
 
     /// Writes the world to its folder, if it has one and anything has changed.

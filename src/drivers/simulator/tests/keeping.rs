@@ -1,6 +1,6 @@
 //! Worlds that outlive their process.
 
-use super::super::{Kept, WorldFolder};
+use super::super::Kept;
 use super::*;
 
 fn open(text: &str, dir: &std::path::Path, fresh: bool) -> Result<Kept, String> {
@@ -60,13 +60,16 @@ fn another_process_leaves_letters_that_the_next_look_feels() {
     let text = manifest("ccr", &["N1", "N2"], CCR);
     let mut running = open(&text, dir.path(), false).expect("a world");
     running.keep();
-    let folder = WorldFolder::of(dir.path(), &ClusterName::from("c1"));
-    for words in ["move \"Cluster Group\" to N1", "pause N2"] {
-        folder.poke(&words.parse().expect("words")).expect("posted");
-    }
     let desired = desired(&text);
-    let mut peeking =
-        Kept::peek(&desired.clusters[&ClusterName::from("c1")], &desired.rollups, dir.path()).expect("a world");
+    let peek =
+        || Kept::peek(&desired.clusters[&ClusterName::from("c1")], &desired.rollups, dir.path()).expect("a world");
+    let mut peeking = peek();
+    for words in ["move \"Cluster Group\" to N1", "pause N2"] {
+        peeking.poke(words.parse().expect("words")).expect("posted");
+    }
+    let refused = peeking.poke("pause N2".parse().expect("words"));
+    assert_eq!(refused, Err("N2 is paused already".into()), "what cannot happen is not posted");
+    assert!(peek().simulation().world().nodes["N2"].paused.is_some(), "letters count before they are read");
     let now = peeking.simulation().now();
     let stop = crate::guard::Command::Stop { node: None, why: "tea".into(), by: "op".into() };
     peeking.command(stop, now).expect("posted");
