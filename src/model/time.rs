@@ -55,6 +55,11 @@ impl Spread {
     }
 }
 
+/// A moment as people read it: to the second, in UTC.
+pub fn stamp(at: Time) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Something that tells the time: the wall, or the simulated fleet's one clock.
 pub trait Clock: Send + Sync {
     /// Now.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::prospect::has_work_left;
 use super::{Rule, say};
 use crate::guard::Facts;
-use crate::model::time::{later, words};
+use crate::model::time::{later, stamp, words};
 use crate::model::{Action, Evidence, Hold, Known, MarkKind, NodeName, ReleaseKind, RollupName, RuleName, Subject};
 use crate::observed::{Node, Tries};
 
@@ -57,7 +57,11 @@ fn own_tries(node: &NodeName, rollup: &RollupName, facts: &Facts<'_>) -> Result<
     let pause = back_off(limits.back_off, failed.failed);
     let end = later(failed.at, pause);
     if facts.now < end {
-        return hold(evidence, ReleaseKind::Time(end), format!("released at {end}, after a pause of {}", words(pause)));
+        return hold(
+            evidence,
+            ReleaseKind::Time(end),
+            format!("released at {}, after a pause of {}", stamp(end), words(pause)),
+        );
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::{Rule, max_unavailable, package, preflight, quorum, say, standby_first, version, window};
 use crate::guard::Facts;
 use crate::guard::facts::{ClusterFacts, FleetFacts, RollState};
-use crate::model::time::{later, words};
+use crate::model::time::{later, stamp, words};
 use crate::model::{Action, ClusterName, Evidence, Hold, ReleaseKind, RuleName, Subject};
 
 pub(super) const RULE: Rule = Rule {
@@ -142,7 +142,7 @@ fn soaked(me: &ClusterName, facts: &Facts<'_>) -> Result<(), Hold> {
     if facts.now >= end {
         return Ok(());
     }
-    let evidence = Evidence::new(format!("cluster {name}"), format!("converged since {since}"), since);
-    let what = format!("released at {end}, {} after {name} converged", words(soak));
+    let evidence = Evidence::new(format!("cluster {name}"), format!("converged since {}", stamp(since)), since);
+    let what = format!("released at {}, {} after {name} converged", stamp(end), words(soak));
     Err(say::hold(RuleName::Fleet, Subject::Cluster(me.clone()), vec![evidence], ReleaseKind::Time(end), what))
 }

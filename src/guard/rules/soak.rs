@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Rule, say};
 use crate::guard::Facts;
-use crate::model::time::{later, words};
+use crate::model::time::{later, stamp, words};
 use crate::model::{Action, Evidence, Hold, Known, NodeName, ReleaseKind, RuleName, Time};
 use crate::observed::{Membership, Node};
 
@@ -32,9 +32,10 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     };
     let evidence = verified(name, seen);
     let (kind, what) = match until(seen, soak) {
-        Some(end) => {
-            (ReleaseKind::Time(end), format!("released at {end}, when {name} has been healthy for {}", words(soak)))
-        }
+        Some(end) => (
+            ReleaseKind::Time(end),
+            format!("released at {}, when {name} has been healthy for {}", stamp(end), words(soak)),
+        ),
         None => (ReleaseKind::Observation, format!("released when it can be seen how long {name} has been healthy")),
     };
     Err(say::on_node(RuleName::Soak, node, vec![evidence], kind, what))
@@ -59,7 +60,7 @@ pub(super) fn until(seen: &Node, soak: Duration) -> Option<Time> {
 /// Since when the node has been healthy.
 pub(super) fn verified(name: &NodeName, seen: &Node) -> Evidence {
     Evidence::of(format!("nodes.{name}.verified"), &seen.verified, |v| match v {
-        Some(v) => format!("healthy with {} since {}", v.rollup, v.at),
+        Some(v) => format!("healthy with {} since {}", v.rollup, stamp(v.at)),
         None => "never".into(),
     })
 }

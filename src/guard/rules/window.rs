@@ -10,7 +10,7 @@ use super::{Rule, say};
 use crate::desired::window::{next_opening, opening_at};
 use crate::desired::{Opening, Window, WorkWhen};
 use crate::guard::Facts;
-use crate::model::time::{later, words};
+use crate::model::time::{later, stamp, words};
 use crate::model::{
     Action, ActionKind, ClusterServiceRule, Evidence, HandoffStyle, Hold, NodeName, Phase, RebootRule, ReleaseKind,
     RuleName, Standing, Subject,
@@ -83,7 +83,7 @@ fn fits(
     let needed = format!("it may take {}", words(takes));
     let evidence = match open {
         Some(Opening { to, .. }) => {
-            Evidence::timeless(format!("the window for {of}"), format!("open until {to}, and {needed}"))
+            Evidence::timeless(format!("the window for {of}"), format!("open until {}, and {needed}", stamp(to)))
         }
         None => Evidence::timeless(format!("the window for {of}"), format!("closed, and {needed}")),
     };
@@ -91,7 +91,7 @@ fn fits(
     for _ in 0..OPENINGS_TRIED {
         let Some(next) = next_opening(windows, after) else { break };
         if next.fits(later(next.from, lead), takes) && next.from > facts.now {
-            let what = format!("released at {}, when the next window long enough opens", next.from);
+            let what = format!("released at {}, when the next window long enough opens", stamp(next.from));
             return Err(say::hold(RuleName::Window, subject, vec![evidence], ReleaseKind::Time(next.from), what));
         }
         after = next.from;

@@ -118,7 +118,10 @@ fn lock_free(seen: &Observation, node: &NodeName) -> Result<(), Evidence> {
     require(
         || format!("nodes.{node}.work"),
         &the(seen, node)?.work,
-        |work| work.as_ref().map_or_else(|| "none".into(), |w| format!("{} since {}", w.action, w.since)),
+        |work| {
+            work.as_ref()
+                .map_or_else(|| "none".into(), |w| format!("{} since {}", w.action, crate::model::time::stamp(w.since)))
+        },
         |work| work.as_ref().is_none_or(|w| w.ended.is_some()),
     )
 }
