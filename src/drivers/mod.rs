@@ -81,11 +81,14 @@ pub enum TimeScale {
     Factor(u32),
 }
 
+/// What starts a driver on a clock.
+type Start = Box<dyn FnOnce(Arc<dyn Clock>) -> Arc<dyn Driver> + Send>;
+
 /// A driver that is ready to start once there is a clock.
 pub struct Prepared {
     /// For a simulated cluster: where its time stands, and how fast it shall go.
     pub simulated: Option<(Time, TimeScale)>,
-    start: Box<dyn FnOnce(Arc<dyn Clock>) -> Arc<dyn Driver> + Send>,
+    start: Start,
 }
 
 impl Prepared {

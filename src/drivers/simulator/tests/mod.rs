@@ -122,7 +122,7 @@ impl Story {
             if self.world().nodes[&node].running().is_none() {
                 return self.world().nodes[&node].work.clone();
             }
-            let Some(next) = self.sim.next_event() else { return None };
+            let next = self.sim.next_event()?;
             self.sim.advance_to(next);
         }
         None
