@@ -468,7 +468,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// Who we are: this host with this state folder. The same after a restart, and after the folder was deleted and made
 /// anew, so that what an earlier life of ours left in a cluster is known to be ours.
-fn holder(state: &Path) -> Holder {
+pub fn holder(state: &Path) -> Holder {
     let path = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
     let hash = crate::desired::source::hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
     let short: String = hash.chars().take(8).collect();

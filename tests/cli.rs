@@ -83,6 +83,18 @@ fn replay(transcript: &str) -> String {
     said
 }
 
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), &to).unwrap();
+        }
+    }
+}
+
 /// A fresh folder in which commands run, with the shipped manifests in it.
 pub struct Folder(tempfile::TempDir);
 
@@ -90,7 +102,8 @@ impl Folder {
     /// Makes one.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(Path::new(ROOT).join("manifests"), folder.path().join("manifests")).unwrap();
+        // A copy and no link: whether the repository is a checkout must not be seen.
+        copy(&Path::new(ROOT).join("manifests"), &folder.path().join("manifests"));
         Self(folder)
     }
 
@@ -162,6 +175,8 @@ fn real_outputs_follow_their_schemas() {
         ("plan", "plan manifests/demo".to_owned()),
         ("status", format!("status {demo}")),
         ("commanded", "go --all".to_owned()),
+        ("run", "run manifests/demo --until-converged".to_owned()),
+        ("history", "history".to_owned()),
         ("plan", "plan manifests/demo".to_owned()),
         ("observe", format!("observe {demo}")),
     ];
@@ -182,7 +197,52 @@ fn real_outputs_follow_their_schemas() {
         shown.insert(name);
     }
     let all: std::collections::BTreeSet<_> = rollward::cli::output::OUTPUTS.iter().map(|output| output.name).collect();
-    assert!(shown.is_subset(&all));
+    assert_eq!(shown, all, "an output that no command was asked for");
+}
+
+/// Every command that the README shows works as it says: blocks of `sh`, each run as one script in a fresh folder.
+#[test]
+fn the_readme_tells_the_truth() {
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let blocks: Vec<_> = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 5, "the README shows {} blocks of commands", blocks.len());
+    let mut commands = 0;
+    for block in blocks {
+        let mut script = String::from("set -e\n");
+        for line in block.lines() {
+            let (command, comment) = line.split_once(" #").unwrap_or((line, ""));
+            // The tests run already, and the program is built already.
+            if command.trim() == "cargo test" {
+                continue;
+            }
+            let command = command.trim().replace("cargo run --release -- ", "rollward ");
+            commands += usize::from(command.starts_with("rollward "));
+            match comment.split_once("exit code ") {
+                Some((_, code)) => {
+                    let code = code.chars().take_while(char::is_ascii_digit).collect::<String>();
+                    writeln!(script, "{command} && exit 99 || test $? = {code}").unwrap();
+                }
+                None => writeln!(script, "{command}").unwrap(),
+            }
+        }
+        let (code, out, err) = Folder::new().sh(&script);
+        assert_eq!(code, 0, "{block}\nsaid\n{out}{err}");
+    }
+    assert!(commands >= 12, "the README shows {commands} commands of rollward");
+}
+
+/// The README names every command.
+#[test]
+fn the_readme_names_every_command() {
+    let (_, help, _) = Folder::new().sh("rollward --help");
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let table = readme.split("## Commands").nth(1).unwrap().split("\n## ").next().unwrap();
+    // Long descriptions go on in the next line, further in.
+    let starts = commands.lines().filter(|line| line.find(|c: char| c != ' ') == Some(2));
+    for command in starts.filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help") {
+        assert!(table.contains(&format!("`{command}")), "the README's table has no `{command}`");
+    }
 }
 
 /// Every command has examples in its help.
@@ -191,7 +251,9 @@ fn every_help_has_examples() {
     let folder = Folder::new();
     let (_, help, _) = folder.sh("rollward --help");
     let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    for command in commands.lines().filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help") {
+    // Long descriptions go on in the next line, further in.
+    let starts = commands.lines().filter(|line| line.find(|c: char| c != ' ') == Some(2));
+    for command in starts.filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help") {
         let (code, help, _) = folder.sh(&format!("rollward {command} --help"));
         assert_eq!(code, 0);
         let examples = help.split("Examples:\n").nth(1).unwrap_or_default();

@@ -33,7 +33,12 @@ impl Explain {
         let request = Request::Explain { cluster: self.cluster.clone(), node: self.node.clone() };
         let answer = if self.live { None } else { ask::daemon(global, &request)? };
         let clusters = match answer {
-            Some(answer) => serde_json::from_value::<Clusters<Explained>>(answer)?.clusters,
+            Some(answer) => {
+                if let Some(why) = answer.pointer("/clusters/0/error").and_then(serde_json::Value::as_str) {
+                    anyhow::bail!("{why}");
+                }
+                serde_json::from_value::<Clusters<Explained>>(answer)?.clusters
+            }
             None => {
                 if !self.live {
                     global.note("no daemon is running with this state folder; looking for myself");

@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use super::args::{From, Global, person};
 use super::load::{self, Loaded};
 use super::output::Check;
-use crate::clock;
 use crate::desired::Cluster;
 use crate::drivers::{self, Driver};
 use crate::fleet::Fleet;
@@ -21,6 +20,7 @@ use crate::observed::Observation;
 use crate::plan::{self, NodeReport, Plan};
 use crate::reconcile::Around;
 use crate::record::{Entry, EntryKind, OpenError, OpenMode, Store};
+use crate::{clock, daemon};
 
 /// A cluster, what it looks like now, and what follows from that.
 pub(super) struct Look {
@@ -125,7 +125,7 @@ pub(super) fn look(global: &Global, loaded: &Loaded) -> anyhow::Result<Vec<Look>
     let mut fleet = Fleet::new(RuleSet::ALL);
     fleet.govern(&loaded.desired.fleet, load::stops(loaded, store.as_ref())?, now);
     for (cluster, one, _) in &seen {
-        let mut history = History::new(load::holder(&global.state()?));
+        let mut history = History::new(daemon::holder(&global.state()?));
         if let Some(store) = &store {
             history.approvals = store.approvals(&cluster.name)?;
         }

@@ -1,20 +1,17 @@
 //! Manifests, for commands that are no daemon: read once, everything wrong said at once.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 
 use super::args::Global;
 use super::{Exit, UsageError};
 use crate::desired::diagnostics::nearest;
 use crate::desired::render::{Style, render};
-use crate::desired::source::hex;
 use crate::desired::{self, Cluster, Desired, Reading, SourceFile};
 use crate::drivers::Drivers;
 use crate::guard::{Forecast, Stop};
-use crate::model::{ClusterName, Holder};
-use crate::record::{OpenError, OpenMode, ReadError, Store, folder, learned};
+use crate::model::ClusterName;
+use crate::record::{OpenError, OpenMode, ReadError, Store, learned};
 use crate::{plan, sources};
 
 /// Manifests as they are now.
@@ -132,12 +129,4 @@ pub(super) fn forecast(cluster: &Cluster, store: Option<&Store>) -> Result<Forec
     let declared = plan::forecast(cluster, &BTreeMap::new());
     let samples = store.map(|store| store.samples(&cluster.name)).transpose()?.unwrap_or_default();
     Ok(if samples.is_empty() { declared } else { learned::forecast(&declared.by_kind, &samples) })
-}
-
-/// Who the daemon of a state folder is: this host with this folder. The same after a restart, and after the folder was
-/// deleted and made anew.
-pub(super) fn holder(state: &Path) -> Holder {
-    let path = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
-    let hash = hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
-    Holder::new(format!("{}-{}", folder::host_name(), hash.get(..8).unwrap_or(&hash)))
 }

@@ -19,6 +19,7 @@ mod package;
 mod plan;
 mod release;
 mod retry;
+mod run;
 mod schema;
 mod shell;
 mod simulate;
@@ -87,6 +88,7 @@ struct Cli {
 enum Command {
     Validate(validate::Validate),
     Plan(plan::Plan),
+    Run(run::Run),
     Simulate(simulate::Simulate),
     Status(status::StatusArgs),
     Explain(explain::Explain),
@@ -133,6 +135,7 @@ impl Command {
         match self {
             Command::Validate(command) => command.run(global),
             Command::Plan(command) => command.run(global),
+            Command::Run(command) => command.run(global),
             Command::Simulate(command) => command.run(global),
             Command::Status(command) => command.run(global),
             Command::Explain(command) => command.run(global),

@@ -1,13 +1,17 @@
-//! `schema`: the JSON Schema of an output.
+//! `schema`: the JSON Schema of a kind of manifest, or of an output.
 
+use super::args::Global;
 use super::output::{self, OUTPUTS};
 use super::{Exit, UsageError};
-use crate::cli::args::Global;
+use crate::desired::schema;
+use crate::drivers::Drivers;
 
 /// Print the JSON Schema of a kind of manifest, or of a command's machine output.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  rollward schema Cluster > cluster.schema.json
+  rollward schema manifest > manifest.schema.json     any kind, for editors
   rollward schema plan > plan.schema.json")]
 pub(super) struct Schema {
     /// A kind of manifest (Cluster, Policy, …), or the name of a command
@@ -17,9 +21,14 @@ pub(super) struct Schema {
 
 impl Schema {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
-        let Some(schema) = output::schema(&self.kind) else {
-            let known: Vec<_> = OUTPUTS.iter().map(|output| output.name).collect();
-            return Err(UsageError(format!("no schema {:?}; there are {}", self.kind, known.join(", "))).into());
+        let of_output = output::schema(&self.kind).map(schemars::Schema::to_value);
+        let Some(schema) = of_output.or_else(|| schema::schema(&self.kind.to_lowercase(), &Drivers)) else {
+            let kinds = schema::schemas(&Drivers);
+            let kinds: Vec<_> = kinds.keys().map(String::as_str).collect();
+            let outputs: Vec<_> = OUTPUTS.iter().map(|output| output.name).collect();
+            let (kinds, outputs) = (kinds.join(", "), outputs.join(", "));
+            let what = &self.kind;
+            return Err(UsageError(format!("no schema {what:?}; of manifests: {kinds}; of outputs: {outputs}")).into());
         };
         global.emit(&schema, |schema| {
             let mut text = serde_json::to_string_pretty(schema).unwrap_or_default();

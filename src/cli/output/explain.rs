@@ -12,7 +12,7 @@ use super::plan::Decision;
 use super::seconds::Seconds;
 use super::status::Source;
 use crate::desired::Cluster;
-use crate::model::{NodeName, Standing, Time, time};
+use crate::model::{self, NodeName, Standing, Subject, Time, time};
 use crate::observed::Observation;
 use crate::plan::{self, NodeReport};
 
@@ -86,7 +86,7 @@ impl Explained {
             decision: decision.into(),
             action: action(decision, seen),
             nodes,
-            holds: decision.holds().iter().map(Hold::from).collect(),
+            holds: decision.holds().iter().filter(|hold| of_interest(hold, only)).map(Hold::from).collect(),
             unknown: Observed::new(desired, seen).unknown,
         }
     }
@@ -109,6 +109,14 @@ impl ExplainedNode {
             action: next.as_ref().map(ToString::to_string),
             holds: holds.iter().map(Hold::from).collect(),
         }
+    }
+}
+
+/// Whether a hold of the cluster matters to somebody who asks about one node only.
+fn of_interest(hold: &model::Hold, only: Option<&NodeName>) -> bool {
+    match (&hold.subject, only) {
+        (Subject::Node(node), Some(only)) => node == only,
+        _ => true,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{Answer, time};
 use crate::record::{Entry, EntryKind};
 
 /// Lays out events. Remembers how wide the names are, so that the lines align.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Live {
     width: usize,
 }

@@ -134,11 +134,12 @@ fn notes(node: &Node) -> Vec<String> {
     }
     notes.extend(node.marks.iter().filter(|mark| !mark.starts_with("pause of ")).cloned());
     if let Some(work) = &node.work {
-        notes.push(match (&work.failure, work.ended_at) {
-            (Some(failure), _) => format!("{} failed: {failure}", work.action),
-            (None, Some(_)) => format!("{} ended", work.action),
-            (None, None) => format!("{} running", work.action),
-        });
+        match (&work.failure, work.ended_at) {
+            (Some(failure), _) => notes.push(format!("{} failed: {failure}", work.action)),
+            (None, None) => notes.push(format!("{} running", work.action)),
+            // What ended well shows in the other facts.
+            (None, Some(_)) => {}
+        }
     }
     notes.extend(node.rival.iter().map(|rival| format!("{rival} at work")));
     if node.cluster_service == Some(false) {

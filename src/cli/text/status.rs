@@ -27,8 +27,9 @@ fn row(status: &Status) -> Vec<Column> {
         (Some(current), Some(all)) => format!("{current}/{all} current"),
         _ => String::new(),
     };
-    let handoffs = status.handoffs.as_ref().map(|h| format!("{} of {}", h.spent, h.spent + h.planned));
-    let mut rules: Vec<_> = status.holds.iter().map(|hold| format!("{} on {}", hold.rule, hold.subject.name)).collect();
+    let handoffs = status.handoffs.as_ref().filter(|h| h.spent + h.planned > 0);
+    let handoffs = handoffs.map(|h| format!("{} of {}", h.spent, h.spent + h.planned));
+    let mut rules: Vec<&str> = status.holds.iter().map(|hold| &*hold.rule).collect();
     rules.dedup();
     let seen = match (status.source, status.age_seconds) {
         (Source::Live, _) => "just now".into(),

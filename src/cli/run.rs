@@ -1,0 +1,161 @@
+//! `run`: the daemon. What happens is told on stderr as it happens; the one document comes at the end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::args::{Global, Manifests, duration};
+use super::output::{Clusters, Explained, Hold, Ran, RanRole, RunState, Source, Status};
+use super::text::live::Live;
+use super::{Exit, live, load, text};
+use crate::daemon::{self, ClusterReport, Describe, Ended, Report, RunError, RunOptions, Told};
+use crate::model::{ClusterName, Known, NodeName};
+use crate::plan::{self, Decision};
+use crate::reconcile::{Around, Turn};
+
+/// Bring clusters to what their manifests declare, and keep them there: the daemon.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Watches the manifests; may be killed and started again at any time. A second daemon on the same state folder is \
+refused.
+
+Examples:
+  rollward run /etc/rollward/manifests
+  rollward run manifests/demo --until-converged
+  rollward run manifests/demo --until-converged --fresh-world   start the simulated clusters over
+  rollward run manifests --cluster mbx-ccr-01 --until-converged --timeout 4h")]
+pub(super) struct Run {
+    #[command(flatten)]
+    manifests: Manifests,
+    /// End as soon as nothing is left to do, or nothing but what takes a person
+    #[arg(long)]
+    until_converged: bool,
+    /// End after this long, with exit code 3 if something is left to do
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// Where simulated clusters are kept; without it, in the state folder
+    #[arg(long, value_name = "DIR")]
+    world: Option<PathBuf>,
+    /// Start simulated clusters over, as their manifests declare them
+    #[arg(long)]
+    fresh_world: bool,
+}
+
+impl Run {
+    pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
+        let Self { manifests, until_converged, timeout, world, fresh_world } = self;
+        let names = load::read(&manifests.paths).pick(&manifests.clusters)?;
+        let options = RunOptions {
+            paths: manifests.paths,
+            clusters: manifests.clusters,
+            state: global.state()?,
+            worlds: world,
+            fresh_world,
+            until_converged,
+            timeout,
+            describe: Arc::new(Words),
+        };
+        let mut lines = Live::new(names.iter().map(ClusterName::as_str));
+        let mut tell = |told: Told<'_>| match told {
+            Told::Entry(entry) => {
+                if let Some(lines) = lines.lines(entry) {
+                    global.note(lines);
+                }
+            }
+            Told::Manifests(text) | Told::Note(text) => global.note(text.trim_end()),
+        };
+        let report = match live::runtime()?.block_on(daemon::run(options, &mut tell)) {
+            Ok(report) => report,
+            // They are drawn already, each with its place.
+            Err(RunError::Manifests(drawn)) => {
+                global.note(drawn.trim_end());
+                return Ok(Exit::Error);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let violations: usize = report.clusters.iter().filter_map(|c| c.violations.as_ref().map(Vec::len)).sum();
+        for (cluster, violation) in
+            report.clusters.iter().flat_map(|c| c.violations.iter().flatten().map(move |v| (&c.name, v)))
+        {
+            global.note(format_args!("violation in {cluster}: {violation}"));
+        }
+        if report.ended == Ended::Converged && report.clusters.iter().all(|cluster| cluster.actions == 0) {
+            global.note("every cluster has converged already; --fresh-world starts simulated ones over");
+        }
+        let exit = exit(&report, violations);
+        let clusters = report.clusters.iter().map(Ran::from).collect();
+        global.emit(&Clusters { clusters }, text::run::text)?;
+        Ok(exit)
+    }
+}
+
+fn exit(report: &Report, violations: usize) -> Exit {
+    match report.ended {
+        _ if violations > 0 => Exit::Error,
+        Ended::Converged | Ended::Terminated => Exit::Done,
+        Ended::Held | Ended::TimeOut => Exit::Held,
+    }
+}
+
+impl From<&ClusterReport> for Ran {
+    fn from(report: &ClusterReport) -> Self {
+        let ClusterReport { name, decision, actions, handoffs, predicted, observed, violations, trouble: _ } = report;
+        let state = match decision {
+            Some(Decision::Converged) => RunState::Converged,
+            Some(Decision::Blocked(_)) => RunState::Blocked,
+            Some(Decision::Act(_)) => RunState::Acting,
+            Some(Decision::Releasing) => RunState::Releasing,
+            Some(Decision::Wait { .. }) | None => RunState::Waiting,
+        };
+        let mut roles: Vec<_> = predicted.keys().chain(observed.keys()).collect();
+        roles.sort();
+        roles.dedup();
+        Self {
+            name: name.to_string(),
+            state,
+            actions: *actions,
+            handoffs: (*handoffs).into(),
+            roles: roles
+                .into_iter()
+                .map(|role| RanRole {
+                    name: role.to_string(),
+                    predicted_outage_seconds: predicted.get(role).map(|spread| (*spread).into()),
+                    observed_outage_seconds: observed.get(role).copied().unwrap_or_default().into(),
+                })
+                .collect(),
+            violations: violations.as_ref().map(|list| list.len() as u64),
+            holds: decision.iter().flat_map(|decision| decision.holds()).map(Hold::from).collect(),
+        }
+    }
+}
+
+/// What the daemon answers when another process asks where its clusters are.
+struct Words;
+
+impl Describe for Words {
+    fn status(&self, turn: &Turn, around: Around<'_>) -> Value {
+        let status = match &turn.memory.last_look {
+            None => Status::unseen(&turn.desired, Source::Daemon),
+            Some(look) => {
+                let counts = turn.memory.roll.as_ref().map(|roll| roll.counts).unwrap_or_default();
+                Status::new(&turn.desired, &look.seen, &look.decision, counts, Source::Daemon, around.now)
+            }
+        };
+        value(&status)
+    }
+
+    fn explain(&self, turn: &Turn, around: Around<'_>, node: Option<&NodeName>) -> Value {
+        let Some(look) = &turn.memory.last_look else {
+            return crate::door::refusal(format!("{} has not been looked at yet", turn.desired.name));
+        };
+        let nothing = Known::unknown("nothing was asked for yet");
+        let reports = plan::explain(&turn.facts(&look.seen, &nothing, around));
+        value(&Explained::new(&turn.desired, &look.seen, &look.decision, &reports, node, Source::Daemon, around.now))
+    }
+}
+
+fn value(document: &impl serde::Serialize) -> Value {
+    serde_json::to_value(document).unwrap_or_else(|error| crate::door::refusal(error.to_string()))
+}
