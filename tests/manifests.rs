@@ -4,3 +4,4 @@ mod driver;
 mod keeping;
 mod messages;
 mod nasty;
+mod shipped;

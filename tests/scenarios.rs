@@ -310,7 +310,10 @@ fn tell_run(simulated: &Simulated, _end: &End, story: &mut String) {
     let started = simulated.started;
     let many = simulated.worlds.len() > 1;
     for entry in &simulated.journal {
-        let Some(line) = entry.what.line() else { continue };
+        let line = &entry.what;
+        if !line.is_news() {
+            continue;
+        }
         let at = between(started, entry.at).as_secs();
         let cluster = if many { format!("{}  ", entry.cluster) } else { String::new() };
         let _ = writeln!(story, "  {:>2}:{:02}:{:02}  {cluster}{line}", at / 3600, at / 60 % 60, at % 60);

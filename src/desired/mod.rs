@@ -8,6 +8,7 @@ pub mod parts;
 pub mod render;
 pub mod resolve;
 pub mod resolved;
+pub mod schema;
 pub mod source;
 pub mod text;
 pub mod typed;

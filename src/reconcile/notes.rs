@@ -24,6 +24,7 @@ impl Turn {
         self.note_members(seen, around.now);
         self.note_foreign_claim(seen, around.now);
         self.note_outcomes(seen, around.now);
+        self.note_approvals(seen);
         self.note_roles(seen, around.now);
     }
 
@@ -92,6 +93,23 @@ impl Turn {
             }
             self.say(now, EntryKind::Outcome { action, failure, took: between(since, now) });
         }
+    }
+
+    /// What is left of an approval begins after the handoffs that are done: also of those that an earlier life of this
+    /// controller saw accepted but not proved.
+    fn note_approvals(&mut self, seen: &Observation) {
+        let done = |next: &PlannedHandoff| {
+            let pending = self.memory.pending.iter().any(|p| p.action.group() == Some(&next.group));
+            let there = |g: &Group| g.owner.surely(|o| o.as_ref() == Some(&next.to));
+            !pending && seen.groups.get(&next.group).is_some_and(there)
+        };
+        let mut approvals = std::mem::take(&mut self.history.approvals);
+        for approval in &mut approvals {
+            let over = approval.remaining.iter().take_while(|next| done(next)).count();
+            approval.remaining.drain(..over);
+        }
+        approvals.retain(|a| !a.remaining.is_empty());
+        self.history.approvals = approvals;
     }
 
     fn handed_over(&mut self, done: &PlannedHandoff) {

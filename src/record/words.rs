@@ -71,33 +71,40 @@ impl fmt::Display for RollCounts {
     }
 }
 
+impl EntryKind {
+    /// True for what people want to read as it happens; the rest is for the record.
+    pub fn is_news(&self) -> bool {
+        !matches!(self, EntryKind::Claimed { .. } | EntryKind::Intended { .. })
+    }
+}
+
 impl fmt::Display for EntryKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            EntryKind::RollStarted { counts } => write!(f, "roll started; {counts}"),
+            EntryKind::RollStarted { counts } => write!(f, "roll begins; {counts}"),
             EntryKind::Claimed { claim } => write!(f, "claimed as {claim}"),
             EntryKind::Intended { action, rules, .. } => write!(f, "{action}: allowed by {} rules", rules.len()),
-            EntryKind::Answered { action, answer: Answer::Accepted } => write!(f, "{action}: accepted"),
+            EntryKind::Answered { action, answer: Answer::Accepted } => write!(f, "{action}"),
             EntryKind::Answered { action, answer: Answer::Refused { check, saw } } => {
-                write!(f, "{action}: refused by {check}, which saw {saw}")
+                write!(f, "{action}: refused on the node, {check} saw {saw}")
             }
-            EntryKind::Answered { action, answer: Answer::Unsure { why } } => write!(f, "{action}: unsure, {why}"),
-            EntryKind::Outcome { action, failure: None, took } => write!(f, "{action}: done in {}", words(*took)),
+            EntryKind::Answered { action, answer: Answer::Unsure { why } } => write!(f, "{action}: no answer, {why}"),
+            EntryKind::Outcome { action, failure: None, took } => write!(f, "  done in {}: {action}", words(*took)),
             EntryKind::Outcome { action, failure: Some(failure), took } => {
-                write!(f, "{action}: failed after {}: {failure}", words(*took))
+                write!(f, "  failed after {}: {action}: {failure}", words(*took))
             }
-            EntryKind::Decided { decision, holds } if holds.is_empty() => write!(f, "decided: {decision}"),
-            EntryKind::Decided { decision, holds } => write!(f, "decided: {decision}; {}", holds.join("; ")),
+            EntryKind::Decided { decision, holds } if holds.is_empty() => write!(f, "{decision}"),
+            EntryKind::Decided { decision, holds } => write!(f, "{decision}: {}", holds.join("; ")),
             EntryKind::Failover { group, from, to } => {
                 let name = |node: &Option<NodeName>| node.as_ref().map_or("nowhere".to_owned(), ToString::to_string);
-                write!(f, "failover of {group:?} from {} to {}", name(from), name(to))
+                write!(f, "failover, not our doing: {group} from {} to {}", name(from), name(to))
             }
-            EntryKind::Outage { group, lasted } => write!(f, "{group:?} was down for {}", words(*lasted)),
-            EntryKind::Approved { approval } => write!(f, "{} approved {}", approval.by, approval.hash),
-            EntryKind::ApprovalVoid { hash, why } => write!(f, "approval {hash} is void: {why}"),
+            EntryKind::Outage { group, lasted } => write!(f, "  {group} was down for {}", words(*lasted)),
+            EntryKind::Approved { approval } => write!(f, "plan {} approved by {}", approval.hash, approval.by),
+            EntryKind::ApprovalVoid { hash, why } => write!(f, "approval of plan {hash} is void: {why}"),
             EntryKind::Commanded { what, by } => write!(f, "{by}: {what}"),
-            EntryKind::Alarm { what } => write!(f, "alarm: {what}"),
-            EntryKind::Converged { counts } => write!(f, "converged; {counts}"),
+            EntryKind::Alarm { what } => write!(f, "ALARM: {what}"),
+            EntryKind::Converged { counts } => write!(f, "roll ends; {counts}"),
         }
     }
 }
