@@ -164,6 +164,9 @@ impl Daemon<'_> {
         for cluster in wanted {
             let forecast = self.forecast(&cluster);
             if self.fleet.turn(&cluster.name).is_some() {
+                if let Some(driver) = self.drivers.get(&cluster.name) {
+                    driver.learn(&cluster, &self.desired.rollups);
+                }
                 self.fleet.change(&cluster, &self.desired.revision, forecast, now);
                 continue;
             }
