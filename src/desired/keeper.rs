@@ -138,7 +138,7 @@ impl Keeper {
         self.clusters(files, &reading, &doubt, &mut kept);
         self.stops(&reading, &doubt, &mut kept);
         self.fleet(&reading, &doubt, &mut kept);
-        kept.save = self.to_save(files);
+        kept.save = self.store_anew(files);
         kept
     }
 
@@ -198,7 +198,7 @@ impl Keeper {
     }
 
     /// What should be stored from now on, if it is other than before.
-    fn to_save(&mut self, files: &[SourceFile]) -> Option<SavedSet> {
+    fn store_anew(&mut self, files: &[SourceFile]) -> Option<SavedSet> {
         let mut set = SavedSet::default();
         for (name, last) in &self.clusters {
             for text in &last.texts {

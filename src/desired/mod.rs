@@ -1,5 +1,6 @@
 //! What we want: manifests as typed ([`document`]), as meant ([`resolved`]), and what is wrong with them
-//! ([`diagnostics`]). The only place that knows YAML is [`yaml`].
+//! ([`diagnostics`], drawn by [`render`]); what is in force while people save files ([`keeper`]). The only place that
+//! knows YAML is [`yaml`].
 
 pub mod diagnostics;
 pub mod document;

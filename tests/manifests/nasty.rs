@@ -19,9 +19,6 @@ fn took(bytes: &[u8]) -> Duration {
     begin.elapsed()
 }
 
-/// The promise is 2 s; on a machine that is busy with other tests, a wall clock shows more than was spent.
-const PATIENCE: Duration = Duration::from_secs(8);
-
 #[test]
 fn built_to_hurt() {
     let head = "apiVersion: rollward/v1\nkind: Policy\nmetadata: {name: a}\nspec: ";
@@ -64,9 +61,13 @@ fn built_to_hurt() {
         ("many nodes without end", format!("{head}{{nodes: [{}", "{a: 1}, ".repeat(500_000))),
         ("aliases", format!("a0: &a0 [x]\n{bomb}")),
     ];
+    // The promise is 2 s. What a wall clock shows depends on the machine and on what else it does, so the measure is a
+    // harmless file of the same size: whatever grows faster than the text is far beyond a few times as long.
+    let harmless = took(fill("\n# nothing").as_bytes());
+    let patience = Duration::from_secs(2) + 8 * harmless;
     for (name, text) in cases {
         let took = took(text.as_bytes());
-        assert!(took < PATIENCE, "{name} took {took:?}");
+        assert!(took < patience, "{name} took {took:?}");
     }
 }
 
