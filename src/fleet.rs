@@ -243,14 +243,11 @@ impl Fleet {
         let failed = known::update_failures(&mut self.facts.failures, name, failures);
         self.facts.clusters.insert(name.clone(), new);
         if changed || failed {
-            let waiting: Vec<_> = self
-                .slots
-                .iter()
-                .filter(|(other, slot)| *other != name && waits_for_others(&slot.turn))
-                .map(|(other, _)| other.clone())
-                .collect();
-            for other in waiting {
-                self.wake(&other, now);
+            // Itself included: its first decision was made before it counted as one of the fleet.
+            let waiting = self.slots.iter().filter(|(_, slot)| waits_for_others(&slot.turn));
+            let waiting: Vec<_> = waiting.map(|(waiting, _)| waiting.clone()).collect();
+            for one in waiting {
+                self.wake(&one, now);
             }
         }
     }

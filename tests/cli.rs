@@ -260,3 +260,53 @@ fn every_help_has_examples() {
         assert!(examples.contains(&format!("rollward {command}")), "{command} --help has no example");
     }
 }
+
+/// While a daemon runs, other processes ask it through its door, and a second daemon is refused.
+#[test]
+fn a_running_daemon_answers_and_ends_cleanly() {
+    let folder = Folder::new();
+    let daemon = Command::new(env!("CARGO_BIN_EXE_rollward"))
+        .args(["run", "manifests/demo"])
+        .current_dir(folder.path())
+        .env("ROLLWARD_STATE", folder.path().join("state"))
+        .stderr(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let converged = (0..300).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let (code, out, _) = folder.sh("rollward status --output json");
+        code == 0 && out.matches("\"decision\": \"converged\"").count() == 5 && out.contains("\"source\": \"daemon\"")
+    });
+    let (_, status, complaint) = folder.sh("rollward status");
+    assert!(converged, "the daemon said\n{status}{complaint}");
+
+    let (code, out, _) = folder.sh("rollward explain mbx-ccr-01");
+    assert_eq!(code, 0);
+    assert!(out.starts_with("mbx-ccr-01: converged (the daemon looked "), "{out}");
+    let (code, _, err) = folder.sh("rollward explain mbx-ccr-10");
+    assert_eq!(code, 1);
+    assert!(err.contains("this daemon manages no cluster mbx-ccr-10"), "{err}");
+
+    let (code, _, err) = folder.sh("rollward run manifests/demo");
+    assert_eq!(code, 1, "a second daemon on the same state folder");
+    assert!(err.contains(&format!("in use by pid {}", daemon.id())), "{err}");
+
+    let stop = "rollward stop mbx-ccr-01 --why 'a look at the racks'";
+    for command in [stop, "rollward go mbx-ccr-01", "rollward stop --all --why x", "rollward go --all"] {
+        let (code, out, err) = folder.sh(command);
+        assert_eq!(code, 0, "{command}: {out}{err}");
+    }
+    let (_, history, _) = folder.sh("rollward history mbx-ccr-01 --kind commanded");
+    assert_eq!(
+        history.lines().count(),
+        3,
+        "a heading, a stop and a go, in the record while the daemon runs:\n{history}"
+    );
+
+    let (code, _, err) = folder.sh(&format!("kill -TERM {}", daemon.id()));
+    assert_eq!(code, 0, "{err}");
+    let end = daemon.wait_with_output().unwrap();
+    assert_eq!(end.status.code(), Some(0), "a clean end is no error");
+    assert!(String::from_utf8(end.stdout).unwrap().contains("mbx-ccr-01"), "the one document comes at the end");
+}
