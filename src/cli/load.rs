@@ -86,7 +86,7 @@ impl Loaded {
         if names.is_empty() {
             return Ok(self.desired.clusters.keys().cloned().collect());
         }
-        for name in names.iter().filter(|name| !self.desired.clusters.contains_key(*name)) {
+        if let Some(name) = names.iter().find(|name| !self.desired.clusters.contains_key(*name)) {
             if let Some(broken) = self.reading.broken.get(name) {
                 anyhow::bail!("the document of {name} is broken: {}", broken.why);
             }
