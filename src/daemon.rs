@@ -10,6 +10,7 @@ mod report;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -306,40 +307,49 @@ impl Daemon<'_> {
         touched || next.is_some()
     }
 
-    /// Begins to carry out an effect. What needs no waiting is done at once.
+    /// Carries out an effect, and those that follow, for as long as none has to be waited for. So a simulated fleet
+    /// goes its way in one order, and the same seed tells the same story.
     fn start(&mut self, name: ClusterName, mut effect: Effect) {
         loop {
             let Some(driver) = self.drivers.get(&name).map(Arc::clone) else { return };
-            match effect {
-                Effect::Record(entries) => {
-                    let input = Input::Recorded(self.record(&entries));
-                    match self.fleet.input(&name, input, self.clock.now()) {
-                        Step::Do(next) => effect = next,
-                        Step::Asleep => return self.keep_roll(&name),
-                        Step::Gone => return self.gone(&name),
-                    }
-                }
+            let input = match effect {
+                Effect::Record(entries) => Input::Recorded(self.record(&entries)),
                 Effect::SleepUntil(_) | Effect::Done => return,
                 effect => {
-                    self.tasks.spawn(async move {
-                        let input = carry_out(&*driver, effect).await;
-                        (name, input)
-                    });
-                    return;
+                    let mut later = Box::pin(async move { carry_out(&*driver, effect).await });
+                    match later.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                        Poll::Ready(input) => input,
+                        Poll::Pending => {
+                            self.tasks.spawn(async move { (name, later.await) });
+                            return;
+                        }
+                    }
                 }
+            };
+            match self.take(&name, input) {
+                Some(next) => effect = next,
+                None => return,
             }
         }
     }
 
     fn input(&mut self, name: ClusterName, input: Input) {
+        if let Some(effect) = self.take(&name, input) {
+            self.start(name, effect);
+        }
+    }
+
+    /// Gives a loop its answer; what it wants next, if its turn is not over.
+    fn take(&mut self, name: &ClusterName, input: Input) -> Option<Effect> {
         if let Input::Performed(Answer::Accepted | Answer::Unsure { .. }) = input {
             *self.actions.entry(name.clone()).or_default() += 1;
         }
-        match self.fleet.input(&name, input, self.clock.now()) {
-            Step::Do(effect) => self.start(name, effect),
-            Step::Asleep => self.keep_roll(&name),
-            Step::Gone => self.gone(&name),
+        match self.fleet.input(name, input, self.clock.now()) {
+            Step::Do(effect) => return Some(effect),
+            Step::Asleep => self.keep_roll(name),
+            Step::Gone => self.gone(name),
         }
+        None
     }
 
     fn gone(&mut self, name: &ClusterName) {

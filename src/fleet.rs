@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::desired::{Cluster, FleetPolicy};
-use crate::guard::{DriverTraits, FleetFacts, Forecast, History, RuleSet, Stop};
-use crate::model::{ClusterName, Known, NodeRef, RuleName, Time};
+use crate::guard::{DriverTraits, FleetFacts, Forecast, History, RollState, RuleSet, Stop};
+use crate::model::{ClusterName, Known, NodeRef, Phase, RuleName, Time};
 use crate::observed::Observation;
 use crate::plan::{self, Decision, Plan};
 use crate::reconcile::{Around, Effect, Input, LastLook, Memory, Turn, Wake};
@@ -157,6 +157,16 @@ impl Fleet {
                 self.forget(name);
                 self.relate();
                 Step::Gone
+            }
+            Effect::Perform(permit) => {
+                // A slot is taken the moment something begins, so that no other cluster takes it too.
+                if permit.action().phase() == Phase::Begin
+                    && let Some(facts) = self.facts.clusters.get_mut(name)
+                {
+                    facts.roll = RollState::InRoll;
+                    facts.in_the_middle = facts.in_the_middle.take().or_else(|| permit.action().node().cloned());
+                }
+                Step::Do(Effect::Perform(permit))
             }
             effect => Step::Do(effect),
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::Mode;
-use crate::guard::{ClusterFacts, FleetFacts, RollState};
-use crate::model::{ClusterName, Known, MarkKind, NodeName, NodeRef, Phase, RollupName, Standing};
+use crate::guard::{ClusterFacts, FleetFacts, RollState, roll_has_begun};
+use crate::model::{Action, ClusterName, Known, MarkKind, NodeName, NodeRef, Phase, RollupName};
 use crate::observed::{Membership, Node, Observation};
 use crate::plan::Decision;
 use crate::reconcile::Turn;
@@ -37,7 +37,7 @@ pub(super) fn cluster_facts(turn: &Turn, fleet: &FleetFacts) -> ClusterFacts {
         })
         .map(|(name, node)| (name.clone(), (node.installed.clone(), is_out(node))))
         .collect();
-    ClusterFacts { roll: roll_state(turn, seen, &look.decision), nodes, in_the_middle: middle(seen), ..facts }
+    ClusterFacts { roll: roll_state(turn, seen, &look.decision), nodes, in_the_middle: middle(turn, seen), ..facts }
 }
 
 /// Out of service: not a full member, or paused by anybody.
@@ -53,23 +53,27 @@ fn roll_state(turn: &Turn, seen: &Observation, decision: &Decision) -> RollState
     if matches!(decision, Decision::Converged) {
         return RollState::Converged { since: turn.memory.converged_since };
     }
-    let ours = seen.known_marks().any(|m| m.kind.is_controllers());
-    let at_work = seen.nodes.values().any(|n| n.running_work().is_some());
-    let current = |(name, spec): (&NodeName, &crate::desired::NodeSpec)| {
-        seen.nodes.get(name).is_some_and(|n| spec.rollup.standing(&n.installed) == Ok(Standing::Current))
-    };
-    // Half updated counts as begun, by whomever: it is to be finished before another cluster begins.
-    if ours || at_work || turn.desired.nodes.iter().any(current) { RollState::InRoll } else { RollState::Waiting }
+    // What was begun after the look counts too.
+    let begun = roll_has_begun(&turn.desired, seen) || pending_begin(turn).is_some();
+    if begun { RollState::InRoll } else { RollState::Waiting }
+}
+
+/// The node of a begin that was given to the driver and whose end has not been seen.
+fn pending_begin(turn: &Turn) -> Option<&Action> {
+    turn.memory.pending.iter().map(|p| &p.action).find(|action| action.phase() == Phase::Begin)
 }
 
 /// The node that is in the middle of being worked on.
-fn middle(seen: &Observation) -> Option<NodeName> {
+fn middle(turn: &Turn, seen: &Observation) -> Option<NodeName> {
     let marked = seen.known_marks().find_map(|m| match &m.kind {
         MarkKind::Pause { node } => Some(node.clone()),
         MarkKind::InProgress { action } if action.phase() == Phase::Begin => action.node().cloned(),
         _ => None,
     });
-    marked.or_else(|| seen.nodes.iter().find(|(_, n)| n.running_work().is_some()).map(|(name, _)| name.clone()))
+    let begun = || pending_begin(turn).and_then(Action::node).cloned();
+    marked
+        .or_else(begun)
+        .or_else(|| seen.nodes.iter().find(|(_, n)| n.running_work().is_some()).map(|(name, _)| name.clone()))
 }
 
 /// True if the difference may matter to another cluster; ages do not.

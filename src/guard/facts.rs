@@ -11,7 +11,7 @@ use crate::desired::{Cluster, FleetPolicy, Place};
 use crate::model::rollup::Installed;
 use crate::model::{
     Action, ActionKind, ClusterName, GroupName, HandoffStyle, Holder, Known, NodeName, NodeRef, RollupName, Spread,
-    Time,
+    Standing, Time,
 };
 use crate::observed::{Observation, SideEffect};
 
@@ -198,6 +198,18 @@ pub enum Command {
     },
     /// Remove every controller's mark and the claim: finish nothing, only forget.
     Release,
+}
+
+/// True if a look shows that the roll has begun: something of a controller's is in the cluster, or some of its nodes,
+/// and not all, are at their targets. Half updated counts as begun, by whomever: it is to be finished before another
+/// cluster begins.
+pub fn roll_has_begun(desired: &Cluster, seen: &Observation) -> bool {
+    let current = |(name, spec): (&NodeName, &crate::desired::NodeSpec)| {
+        seen.nodes.get(name).is_some_and(|n| spec.rollup.standing(&n.installed) == Ok(Standing::Current))
+    };
+    seen.known_marks().any(|m| m.kind.is_controllers())
+        || seen.nodes.values().any(|n| n.running_work().is_some())
+        || desired.nodes.iter().any(current)
 }
 
 impl Forecast {

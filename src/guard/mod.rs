@@ -14,7 +14,7 @@ mod tests;
 
 pub use facts::{
     Approval, ClusterFacts, Command, DriverTraits, Facts, FleetFacts, Forecast, History, PlannedHandoff, RollState,
-    Stop,
+    Stop, roll_has_begun,
 };
 pub use permit::{Check, Permit};
 pub use rules::{RULES, Rule, RuleSet, claimable, table};

@@ -20,11 +20,14 @@ const MOST_STEPS: usize = 10_000;
 /// Rules that a person answers to with one word. A plan shows what follows once they have.
 const ASSUMED: [RuleName; 2] = [RuleName::Approval, RuleName::Mode];
 
+/// Rules by which a cluster waits for others. Those go on without us; a plan shows what follows once they have.
+const AWAITED: [RuleName; 2] = [RuleName::StandbyFirst, RuleName::Fleet];
+
 /// The plan from here to the end. Its first step is the decision, wherever that is an action.
 ///
 /// A hold that time releases moves the model's time; one that a look releases is released by what time alone brings, if
 /// that helps. An approval that is missing and the observe-only mode are noted on the step and then supposed to be
-/// given. Every other lasting hold ends the plan, and stands in it.
+/// given; so is the progress of other clusters. Every other lasting hold ends the plan, and stands in it.
 pub fn plan(facts: &Facts<'_>) -> Plan {
     let decision = decide(facts);
     let mut future = Future::new(facts);
@@ -136,7 +139,7 @@ impl<'a> Future<'a> {
             match next {
                 Decision::Act(action) => self.step(action),
                 Decision::Wait { holds, until } => {
-                    if !self.wait(until) {
+                    if !self.wait(until) && !self.await_others(&holds) {
                         return holds;
                     }
                     let timed = |hold: &Hold| matches!(hold.release.kind, ReleaseKind::Time(at) if at <= self.now);
@@ -148,6 +151,18 @@ impl<'a> Future<'a> {
             next = decide(&self.at(self.rules));
         }
         Vec::new()
+    }
+
+    /// Supposes that the other clusters for which this one waits have got on, and notes what they were waited for.
+    fn await_others(&mut self, holds: &[Hold]) -> bool {
+        let awaited = |hold: &&Hold| AWAITED.contains(&hold.rule) && self.rules.has(hold.rule) && !hold.is_lasting();
+        let others: Vec<Hold> = holds.iter().filter(awaited).cloned().collect();
+        for hold in &others {
+            self.rules = self.rules.without(hold.rule);
+        }
+        let any = !others.is_empty();
+        self.waited.extend(others);
+        any
     }
 
     fn step(&mut self, action: Action) {

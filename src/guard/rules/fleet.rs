@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{Rule, max_unavailable, package, preflight, quorum, say, standby_first, version, window};
 use crate::guard::Facts;
-use crate::guard::facts::{ClusterFacts, FleetFacts, RollState};
+use crate::guard::facts::{ClusterFacts, FleetFacts, RollState, roll_has_begun};
 use crate::model::time::{later, stamp, words};
 use crate::model::{Action, ClusterName, Evidence, Hold, ReleaseKind, RuleName, Subject};
 
@@ -23,7 +23,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let (me, fleet) = (&facts.desired.name, facts.fleet);
-    if fleet.clusters.get(me).is_some_and(|c| c.roll == RollState::InRoll) || stands_by_for_a_roll(me, fleet) {
+    if roll_has_begun(facts.desired, facts.seen) || stands_by_for_a_roll(me, fleet) {
         return Ok(());
     }
     slot_is_of_use(action, facts)?;
