@@ -148,6 +148,6 @@ fn halted_everywhere(rollup: &RollupName, facts: &Facts<'_>) -> Result<(), Hold>
 }
 
 fn tries_evidence(node: &NodeName, tries: &Tries, at: crate::model::Time) -> Evidence {
-    let value = format!("{} failed, the last at {}: {}", tries.failed, tries.at, tries.signature);
+    let value = format!("{} failed, the last at {}: {}", tries.failed, stamp(tries.at), tries.signature);
     Evidence::new(format!("nodes.{node}.tries"), value, at)
 }

@@ -6,8 +6,8 @@
 
 use super::{Rule, say};
 use crate::guard::{Check, Facts};
-use crate::model::{Action, Evidence, Hold, NodeName, ReleaseKind, RuleName};
-use crate::observed::PauseOf;
+use crate::model::{Action, Evidence, GroupName, Hold, NodeName, ReleaseKind, RuleName};
+use crate::observed::{Group, GroupKind, PauseOf};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::EmptyNode,
@@ -23,6 +23,20 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let open = kept_open(node, facts);
     if open.is_none() && facts.seen.maybe_owned_by(node).next().is_none() {
         return Ok(());
+    }
+    let tied = |(name, group): &(&GroupName, &Group)| {
+        facts.desired.kind_of(name, group) == GroupKind::Auxiliary
+            && group.possible_owners.surely(|owners| owners.iter().all(|owner| owner == node))
+    };
+    if let Some((name, group)) = facts.seen.maybe_owned_by(node).find(tied) {
+        let owners = Evidence::of(format!("groups.{name}.possibleOwners"), &group.possible_owners, |o| say::list(o));
+        return Err(say::on_node(
+            RuleName::EmptyNode,
+            node,
+            vec![say::owner(name, group), owners],
+            ReleaseKind::Person,
+            format!("released when another node may own {name}: it cannot be moved off {node}"),
+        ));
     }
     let evidence: Vec<_> =
         facts.seen.maybe_owned_by(node).map(|(name, group)| say::owner(name, group)).chain(open).collect();

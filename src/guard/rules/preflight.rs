@@ -114,7 +114,7 @@ impl Found {
 
     /// Everything, if there is anything.
     pub(super) fn into_hold(self) -> Option<(Vec<Evidence>, ReleaseKind, String)> {
-        let cures = self.cures.join("; ");
+        let cures = self.cures.join(" and ");
         self.kind.map(|kind| (self.evidence, kind, cures))
     }
 }

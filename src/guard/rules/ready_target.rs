@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     judges: "Handoff, and the StopRole before it",
     judges_finishing: false,
     says_no_to: "a target that is down, paused, no possible owner, full, quarantined, in its soak, older than the present \
-                 owner, or whose copy is unhealthy or lags; a stale one while a current owner has room or a stale passive \
+                 owner, without its services, or whose copy is unhealthy or lags; a stale one while a current owner has room or a stale passive \
                  node could be updated first",
     judge,
     checks: super::no_checks,
@@ -40,6 +40,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         }
         (Some(node), Some(seen)) => {
             takes_groups(to, node, facts, &mut found);
+            services_run(to, node, facts, &mut found);
             may_own(group, seen, to, facts, &mut found);
             copy_is_good(group, seen, to, facts, &mut found);
             not_older(from, to, facts, &mut found);
@@ -85,6 +86,22 @@ fn takes_groups(to: &NodeName, node: &Node, facts: &Facts<'_>, found: &mut Found
         let kind = soak::until(node, soak_time).map_or(ReleaseKind::Observation, ReleaseKind::Time);
         found.add(soak::verified(to, node), kind, format!("the end of the soak of {to}"));
     }
+}
+
+/// A role that arrives where its services are disabled does not come up.
+fn services_run(to: &NodeName, node: &Node, facts: &Facts<'_>, found: &mut Found) {
+    if node.services.surely(|s| s.differing.is_empty()) {
+        return;
+    }
+    let evidence = Evidence::of(format!("nodes.{to}.services"), &node.services, |s| {
+        say::list(s.differing.iter().map(|(service, how)| format!("{service} {how}")))
+    });
+    let kind = match facts.seen.pause_of(to) {
+        _ if node.services.is_unknown() => ReleaseKind::Observation,
+        PauseOf::Rollward(_) => ReleaseKind::Progress,
+        _ => ReleaseKind::Person,
+    };
+    found.add(evidence, kind, format!("services on {to} as in its baseline"));
 }
 
 fn may_own(group: &GroupName, seen: &Group, to: &NodeName, facts: &Facts<'_>, found: &mut Found) {
