@@ -75,12 +75,34 @@ pub(super) fn allows(action: &Action, facts: &Facts<'_>) -> bool {
     guard::allows(action, &Facts { foreseen: &foreseen, ..*facts })
 }
 
-/// Each hold once, in the order of the rules.
+/// Each hold once, in the order of the rules; and none that says only what another one says better: that a step is not
+/// possible, where a rule tells why it may not be, or that this and that is unknown of a node that cannot be asked.
 pub(super) fn tidy(holds: &mut Vec<Hold>) {
     holds.sort_by(|a, b| {
-        (a.rule, &a.subject, &a.release.kind, &a.evidence).cmp(&(b.rule, &b.subject, &b.release.kind, &b.evidence))
+        (a.rule, &a.subject, &a.release, &a.evidence).cmp(&(b.rule, &b.subject, &b.release, &b.evidence))
     });
-    holds.dedup();
+    holds.dedup_by(|b, a| a.rule == b.rule && a.subject == b.subject && a.release == b.release);
+    let by = |rule: fn(RuleName) -> bool| -> Vec<Subject> {
+        holds.iter().filter(|hold| rule(hold.rule)).map(|hold| hold.subject.clone()).collect()
+    };
+    let explained = by(|rule| rule != RuleName::Precondition);
+    let silent = by(|rule| rule == RuleName::Fresh);
+    holds.retain(|hold| {
+        let ignorance = || hold.evidence.iter().all(|e| e.at.is_none() && e.value.starts_with("unknown: "));
+        let echo = match hold.rule {
+            RuleName::Precondition => explained.contains(&hold.subject),
+            RuleName::Fresh => false,
+            _ => silent.contains(&hold.subject) && ignorance(),
+        };
+        hold.is_lasting() || !echo
+    });
+}
+
+/// Puts the hash of the plan into what is said of approvals.
+pub(super) fn name_plan(holds: &mut [Hold], hash: &str) {
+    for hold in holds.iter_mut().filter(|hold| hold.rule == RuleName::Approval) {
+        hold.release.what = hold.release.what.replace("HASH", hash);
+    }
 }
 
 /// It may go away without a person and without a step of ours in this cluster: where only our own steps would help,

@@ -73,6 +73,15 @@ impl Decision {
         }
     }
 
+    /// The decision, with the hash of the plan in what is said of approvals: no rule knows the plan.
+    #[must_use]
+    pub fn naming(mut self, hash: &str) -> Self {
+        if let Decision::Wait { holds, .. } | Decision::Blocked(holds) = &mut self {
+            ask::name_plan(holds, hash);
+        }
+        self
+    }
+
     /// Why not more, where there is a reason.
     pub fn holds(&self) -> &[Hold] {
         match self {

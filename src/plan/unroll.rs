@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::desired::resolved::Failback;
 use crate::guard::{Facts, History, PlannedHandoff, RuleSet};
 use crate::model::time::later;
-use crate::model::{Action, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Spread, Time};
+use crate::model::{Action, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Spread, Subject, Time};
 use crate::observed::{Observation, WorkEnd, effect};
 use crate::record::RollCounts;
 
-use super::ask::{holds, tidy};
+use super::ask::{holds, name_plan, tidy};
 use super::decide::decide;
 use super::handoffs::{self, Found};
 use super::{Decision, Optimum, Plan, Step, claim, hash, outage};
@@ -32,15 +32,18 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
     let decision = decide(facts);
     let mut future = Future::new(facts);
     let end = future.unroll(&decision);
-    let Future { steps, .. } = future;
+    let Future { mut steps, .. } = future;
 
     let mut against: Vec<Hold> = decision.holds().iter().chain(&end).cloned().collect();
     tidy(&mut against);
     let sequence: Vec<_> = steps.iter().filter_map(|step| planned(&step.action)).collect();
+    let hash = hash::plan_hash(facts.desired, &sequence);
+    name_plan(&mut against, &hash);
+    steps.iter_mut().for_each(|step| name_plan(&mut step.holds, &hash));
     let (floor, fewest, optimum) = bounds(facts);
     let fewest = fewest + going_back(facts, &steps);
     Plan {
-        hash: hash::plan_hash(facts.desired, &sequence),
+        hash,
         scope: hash::scope_hash(facts.desired),
         handoffs: RollCounts { planned: count(&sequence), floor, optimum: fewest, ..Default::default() },
         roles: outages(&steps),
@@ -167,6 +170,12 @@ impl<'a> Future<'a> {
 
     fn step(&mut self, action: Action) {
         let mut against = std::mem::take(&mut self.waited);
+        // What was waited for meanwhile on other nodes is no part of this step.
+        against.retain(|hold| match &hold.subject {
+            Subject::Node(node) => action.node() == Some(node) || action.to() == Some(node),
+            Subject::Group(group) => action.group() == Some(group),
+            Subject::Cluster(_) | Subject::Rollup(_) => true,
+        });
         against.extend(holds(&action, &self.at(self.noted)));
         tidy(&mut against);
         let predicted = self.facts.forecast.of(&action);
