@@ -341,9 +341,11 @@ impl Turn {
 
     fn answered(&mut self, action: Action, answer: Answer, around: Around<'_>) -> Effect {
         self.note_answer(&action, &answer, around.now);
+        // What was refused changes nothing that would wake us.
+        let refused = matches!(answer, Answer::Refused { .. });
         self.say(around.now, EntryKind::Answered { action, answer });
-        let wake = Wake::Idle(later(around.now, self.memory.soon(around.now)));
-        self.close(wake, around)
+        let soon = later(around.now, self.memory.soon(around.now));
+        self.close(if refused { Wake::Due(soon) } else { Wake::Idle(soon) }, around)
     }
 
     // record

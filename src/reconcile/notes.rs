@@ -87,9 +87,17 @@ impl Turn {
                 }
                 (Some(_), Phase::Begin) => {}
             }
-            if let (None, Action::Handoff { group, from, to, style }) = (&failure, &action) {
-                let done = PlannedHandoff { group: group.clone(), from: from.clone(), to: to.clone(), style: *style };
-                self.handed_over(&done);
+            if let Action::Handoff { group, from, to, style } = &action {
+                let arrived = seen.groups.get(group).is_some_and(|g| g.owner.surely(|o| o.as_ref() == Some(to)));
+                // One that arrived and does not come up was a handoff all the same, and no failover.
+                if failure.is_none() || arrived {
+                    let (group, from, to) = (group.clone(), from.clone(), to.clone());
+                    self.handed_over(&PlannedHandoff { group, from, to, style: *style });
+                }
+                if let (Some(why), true) = (&failure, arrived) {
+                    let what = format!("{group} is on {to} and does not serve: {why}; see to it there");
+                    self.say(now, EntryKind::Alarm { what });
+                }
             }
             self.say(now, EntryKind::Outcome { action, failure, took: between(since, now) });
         }
@@ -157,7 +165,9 @@ impl Turn {
                     self.say(now, EntryKind::Outage { group: name.clone(), lasted });
                 }
             } else if *state != GroupState::Online && !self.memory.down_since.contains_key(name) {
-                self.memory.down_since.insert(name.clone(), now);
+                // Down by our own doing, it has been so since we did it, not since somebody looked.
+                let ours = self.memory.pending.iter().filter(|p| p.action.group() == Some(name)).map(|p| p.since);
+                self.memory.down_since.insert(name.clone(), ours.min().unwrap_or(now));
             }
         }
     }
@@ -194,15 +204,24 @@ impl Turn {
             return;
         }
         let (word, holds) = (decision.word(), decision.holds());
-        let mut reasons: Vec<String> =
-            holds.iter().map(|h| format!("{} holds {}: {}", h.rule, h.subject, h.release.what)).collect();
-        reasons.dedup();
+        let mut grouped: Vec<(RuleName, &str, Vec<String>)> = Vec::new();
+        for hold in holds {
+            let what = hold.release.what.as_str();
+            match grouped.iter_mut().find(|(rule, same, _)| *rule == hold.rule && *same == what) {
+                Some((.., subjects)) => subjects.push(hold.subject.to_string()),
+                None => grouped.push((hold.rule, what, vec![hold.subject.to_string()])),
+            }
+        }
+        let reasons =
+            grouped.into_iter().map(|(rule, what, s)| format!("{rule} holds {}: {what}", s.join(", "))).collect();
         // While an action is under way the reason to wait is the action, and that was told.
         if holds.iter().all(|h| h.rule == RuleName::InProgress) && !holds.is_empty() {
             return;
         }
         let decided = EntryKind::Decided { decision: word.to_owned(), holds: reasons };
-        if self.memory.is_news(&decided) {
+        // The end of a roll is told with its counts already.
+        let told = matches!(self.entries.last(), Some(last) if matches!(last.what, EntryKind::Converged { .. }));
+        if self.memory.is_news(&decided) && !told {
             self.say(around.now, decided);
         }
     }
@@ -257,6 +276,7 @@ impl Turn {
             return decision;
         }
         let plan = self.plan(seen, around);
+        let decision = decision.naming(&plan.hash);
         let void: Vec<Approval> = std::mem::take(&mut self.history.approvals);
         for approval in void {
             let why = format!(

@@ -15,7 +15,7 @@ pub fn proof(action: &Action, seen: &Observation, targets: &dyn Targets) -> Proo
     }
     let failure = work.and_then(|w| w.ended.as_ref()).and_then(|end| end.failure.clone());
     match (outcome(action, seen, targets), failure) {
-        (Proof::NotYet, Some(failure)) => Proof::Contradicted(failure),
+        (Proof::NotYet | Proof::Contradicted(_), Some(failure)) => Proof::Contradicted(failure),
         (proof, _) => proof,
     }
 }
