@@ -9,9 +9,10 @@ use super::{Fleet, Step};
 use crate::desired::Desired;
 use crate::drivers::ClaimAnswer;
 use crate::drivers::simulator::Simulation;
+use crate::drivers::simulator::world::{Violation, ViolationKind};
 use crate::guard::{History, RuleSet, Stop};
 use crate::model::time::later;
-use crate::model::{Action, Answer, ClusterName, Holder, Time};
+use crate::model::{Action, Answer, ClusterName, Holder, NodeName, Time};
 use crate::observed::{Observation, effect};
 use crate::plan;
 use crate::reconcile::{Around, Effect, Input};
@@ -42,6 +43,10 @@ pub struct Simulated {
     pub weighs_handoffs: bool,
     /// What the handoffs that were weighed cost beyond the optimum left before each.
     pub extra_handoffs: u64,
+    /// What no world can see alone: sources that were updated before their standby targets.
+    pub across: Vec<(ClusterName, Violation)>,
+    /// How many updates of each world were looked at for that.
+    installs_seen: BTreeMap<ClusterName, usize>,
 }
 
 /// How a run ended.
@@ -80,6 +85,8 @@ impl Simulated {
             journal_broken: None,
             weighs_handoffs: false,
             extra_handoffs: 0,
+            across: Vec::new(),
+            installs_seen: BTreeMap::new(),
         };
         simulated.populate();
         simulated
@@ -122,6 +129,9 @@ impl Simulated {
         self.desired = Arc::clone(&desired);
         self.govern(&desired);
         for (name, cluster) in &desired.clusters {
+            if let Some(world) = self.worlds.get_mut(name) {
+                world.learn(cluster, &desired.rollups);
+            }
             let forecast = plan::forecast(cluster, &BTreeMap::new());
             match (self.fleet.turn(name), self.worlds.get(name)) {
                 (Some(_), _) => self.fleet.change(cluster, &desired.revision, forecast, self.now),
@@ -184,6 +194,51 @@ impl Simulated {
         for (name, world) in &mut self.worlds {
             if world.advance_to(to) {
                 self.fleet.wake(name, to);
+            }
+        }
+        self.watch_standbys();
+    }
+
+    /// Everything that was done wrong, by cluster.
+    pub fn violations(&self) -> impl Iterator<Item = (&ClusterName, &Violation)> {
+        let own = self.worlds.iter().flat_map(|(name, world)| world.violations().iter().map(move |v| (name, v)));
+        own.chain(self.across.iter().map(|(name, v)| (name, v)))
+    }
+
+    /// Counts nodes of a source that an update has just left above one of its standby targets.
+    fn watch_standbys(&mut self) {
+        for (name, world) in &self.worlds {
+            let seen = self.installs_seen.entry(name.clone()).or_default();
+            let new = world.installs_log().get(*seen..).unwrap_or_default();
+            *seen += new.len();
+            for (install, (role, group)) in
+                new.iter().flat_map(|install| world.world().groups.iter().map(move |group| (install, group)))
+            {
+                let Some(spec) = self.desired.clusters.get(name).and_then(|c| c.groups.get(role)) else { continue };
+                if !group.possible_owners.contains(&install.node) {
+                    continue;
+                }
+                let installed = |cluster: &ClusterName, node: &NodeName| {
+                    let world = self.worlds.get(cluster)?.world();
+                    Some(&world.nodes.get(node)?.installed)
+                };
+                for target in &spec.standby_targets {
+                    let (Some(source), Some(copy)) =
+                        (installed(name, &install.node), installed(&target.cluster, &target.node))
+                    else {
+                        continue;
+                    };
+                    if source.iter().any(|(package, version)| copy.get(package).is_none_or(|below| below < version)) {
+                        let violation = Violation {
+                            kind: ViolationKind::SourceBeforeTarget,
+                            at: install.at,
+                            node: Some(install.node.clone()),
+                            group: Some(role.clone()),
+                            action: None,
+                        };
+                        self.across.push((name.clone(), violation));
+                    }
+                }
             }
         }
     }

@@ -34,6 +34,8 @@ pub enum Hand {
     StartRole { group: GroupName },
     /// `set-owners GROUP to NODE,NODE`
     SetOwners { group: GroupName, nodes: Vec<NodeName> },
+    /// `forbid-failback GROUP`: the cluster does not move it back by itself any more.
+    ForbidFailback { group: GroupName },
     /// `install-interim NODE NAME`
     InstallInterim { node: NodeName, name: String },
     /// `remove-interim NODE`
@@ -130,6 +132,7 @@ pub const USAGES: &[&str] = &[
     "stop-role GROUP",
     "start-role GROUP",
     "set-owners GROUP to NODE,NODE",
+    "forbid-failback GROUP",
     "install-interim NODE NAME",
     "remove-interim NODE",
     "start-installer NODE",
@@ -190,6 +193,7 @@ impl std::str::FromStr for Hand {
             ("stop-role", [g]) => Hand::StopRole { group: group(g) },
             ("start-role", [g]) => Hand::StartRole { group: group(g) },
             ("set-owners", [g, "to", list]) => Hand::SetOwners { group: group(g), nodes: nodes(list) },
+            ("forbid-failback", [g]) => Hand::ForbidFailback { group: group(g) },
             ("install-interim", [n, name]) => Hand::InstallInterim { node: node(n), name: (*name).to_owned() },
             ("remove-interim", [n]) => Hand::RemoveInterim { node: node(n) },
             ("start-installer", [n]) => Hand::StartInstaller { node: node(n) },
@@ -285,6 +289,7 @@ impl Hand {
             | Hand::StopRole { group }
             | Hand::StartRole { group }
             | Hand::SetOwners { group, .. }
+            | Hand::ForbidFailback { group }
             | Hand::OpenBackup { group }
             | Hand::CloseBackup { group }
             | Hand::BreakCopy { group, .. }

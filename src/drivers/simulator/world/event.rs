@@ -212,7 +212,7 @@ impl std::fmt::Display for Violation {
             ViolationKind::TooManyOut => "more nodes were taken out than the policy allows",
             ViolationKind::ActedAgainstStop => "something was begun against a stop cord",
         };
-        write!(f, "{}: {what}", self.at)?;
+        write!(f, "{}: {what}", crate::model::time::stamp(self.at))?;
         if let Some(group) = &self.group {
             write!(f, ", {group:?}")?;
         }

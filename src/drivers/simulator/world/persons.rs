@@ -183,6 +183,10 @@ impl World {
             }
             Hand::SetOwners { nodes, .. } if nodes.is_empty() => return Err("no owner is named".into()),
             Hand::SetOwners { nodes, .. } => group.possible_owners = nodes.clone(),
+            Hand::ForbidFailback { .. } => {
+                group.failback_to = None;
+                group.failback_due = None;
+            }
             Hand::OpenBackup { .. } => group.backup = true,
             Hand::CloseBackup { .. } => group.backup = false,
             Hand::BreakCopy { node, status, queue, .. } => {
