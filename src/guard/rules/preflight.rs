@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
     judges: "Pause, Handoff",
     judges_finishing: false,
     says_no_to: "costs paid before knowing: the node to be worked on lacks disk, waits for a reboot, differs from its \
-                 service baseline; a backup runs, or a role is not online; or what the install's own rules say of it",
+                 service baseline, or has its replication suspended; a backup runs, or a role is not online; or what the install's own rules say of it",
     judge,
     checks: super::no_checks,
 };
@@ -32,21 +32,23 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     if !seen.disk.surely(|d| d.free_mib >= d.needed_mib) {
         let say = |d: &crate::observed::Disk| format!("{} MiB free, {} MiB needed", d.free_mib, d.needed_mib);
         let evidence = Evidence::of(format!("nodes.{node}.disk"), &seen.disk, say);
-        found.add(evidence, person_if(!seen.disk.is_unknown()), "room for the installer");
+        found.add_fact(&seen.disk, node, evidence, ReleaseKind::Person, "room for the installer");
     }
     if !seen.pending_reboot.surely(|pending| !pending) {
         let evidence = Evidence::of(format!("nodes.{node}.pendingReboot"), &seen.pending_reboot, bool::to_string);
-        found.add(
-            evidence,
-            person_if(!seen.pending_reboot.is_unknown()),
-            "a reboot by somebody, for none may be pending",
-        );
+        found.add(evidence, person_if(!seen.pending_reboot.is_unknown()), "a reboot by somebody");
     }
     if !seen.services.surely(|s| s.differing.is_empty()) {
         let evidence = Evidence::of(format!("nodes.{node}.services"), &seen.services, |s| {
             say::list(s.differing.iter().map(|(service, how)| format!("{service} {how}")))
         });
-        found.add(evidence, ReleaseKind::Progress, "services as in the baseline: RestoreServices");
+        found.add(evidence, ReleaseKind::Progress, "services as in the baseline");
+    }
+    // What we suspend, or an installer does, we resume under our own pause. This is somebody else's.
+    if seen.replication_suspended.surely(|suspended| *suspended) {
+        let evidence =
+            Evidence::of(format!("nodes.{node}.replicationSuspended"), &seen.replication_suspended, bool::to_string);
+        found.add(evidence, ReleaseKind::Person, format!("replication to {node} resumed by whoever suspended it"));
     }
     for (name, group) in roles(facts) {
         let concerned = match action.group() {

@@ -4,8 +4,8 @@
 
 use super::{Rule, say};
 use crate::guard::Facts;
-use crate::model::{Action, Evidence, Hold, Known, ReleaseKind, RuleName, Subject};
-use crate::observed::{GroupKind, SideEffect, SideEffectKind};
+use crate::model::{Action, Evidence, Hold, Known, Phase, ReleaseKind, RuleName, Subject};
+use crate::observed::{Group, GroupKind, GroupState, SideEffect, SideEffectKind};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Ripple,
@@ -57,9 +57,17 @@ fn strikes_another_role(effect: &SideEffect, action: &Action, facts: &Facts<'_>)
         return false;
     }
     match facts.seen.groups.get(&effect.group) {
+        // What finishes may bring up again what is down: a resume lets a role come that has nowhere to run.
+        Some(group) if action.phase() == Phase::Finish && is_rescue(effect, group) => false,
         Some(group) => facts.desired.kind_of(&effect.group, group) == GroupKind::Role,
         None => facts.desired.groups.get(&effect.group).is_none_or(|spec| spec.kind == GroupKind::Role),
     }
+}
+
+/// The role serves nobody now, and would after the effect.
+fn is_rescue(effect: &SideEffect, group: &Group) -> bool {
+    let up = |state: &GroupState| matches!(state, GroupState::Online | GroupState::PartiallyOnline);
+    !matches!(effect.kind, SideEffectKind::Stops { .. }) && group.state.surely(|state| !up(state))
 }
 
 fn words(kind: &SideEffectKind) -> String {

@@ -2,7 +2,7 @@
 
 use crate::desired::Place;
 use crate::model::{Evidence, Hold, Known, NodeName, Release, ReleaseKind, RuleName, Subject};
-use crate::observed::{Group, GroupState, Membership, Node};
+use crate::observed::{Group, Membership, Node};
 
 /// A hold. `what` says what releases it, and what to do for that.
 pub(super) fn hold(
@@ -51,7 +51,7 @@ pub(super) fn owner(name: &impl std::fmt::Display, group: &Group) -> Evidence {
 
 /// A group's state.
 pub(super) fn state(name: &impl std::fmt::Display, group: &Group) -> Evidence {
-    Evidence::of(format!("groups.{name}.state"), &group.state, |s| state_word(*s).into())
+    Evidence::of(format!("groups.{name}.state"), &group.state, |s| s.word().into())
 }
 
 /// A fact that is a list of things, by their own words.
@@ -84,15 +84,5 @@ fn membership_word(membership: Membership) -> &'static str {
         Membership::Up => "up",
         Membership::Joining => "joining",
         Membership::Down => "down",
-    }
-}
-
-fn state_word(state: GroupState) -> &'static str {
-    match state {
-        GroupState::Online => "online",
-        GroupState::PartiallyOnline => "partially online",
-        GroupState::Pending => "pending",
-        GroupState::Offline => "offline",
-        GroupState::Failed => "failed",
     }
 }

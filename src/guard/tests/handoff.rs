@@ -47,9 +47,9 @@ fn every_way_of_not_being_ready_is_said() {
         "ready-target holds EXNODE2: nodes.EXNODE2.membership is joining, nodes.EXNODE2.paused is true, the \
          quarantine of EXNODE2 is services differ, nodes.EXNODE2.verified is healthy with ru8 since \
          2017-04-01T12:00:00Z, groups.MBX1.possibleOwners is EXNODE1, groups.MBX2.owner is EXNODE2, \
-         groups.MBX1.copies.EXNODE2 is suspended, 40 logs behind of 3 allowed; released by EXNODE2 up; \
-         EXNODE2 resumed; a cured EXNODE2 and `rollward release mbx-ccr-01`; the end of the soak of EXNODE2; \
-         EXNODE2 as a possible owner; room for another role on EXNODE2; a healthy copy that lags no more \
+         groups.MBX1.copies.EXNODE2 is suspended, 40 logs behind of 3 allowed; released by EXNODE2 up and \
+         EXNODE2 resumed and a cured EXNODE2 and `rollward release mbx-ccr-01` and the end of the soak of EXNODE2 and \
+         EXNODE2 as a possible owner and room for another role on EXNODE2 and a healthy copy that lags no more \
          than allowed",
     );
 }
@@ -65,10 +65,11 @@ fn what_is_not_known_of_a_target_is_a_no() {
         RuleName::ReadyTarget,
         &over(),
         "ready-target holds EXNODE2: nodes.EXNODE2.membership is unknown: no answer, nodes.EXNODE2.paused is \
-         unknown: no answer, groups.MBX1.possibleOwners is unknown: no answer, groups.MBX1.copies.EXNODE2 is \
+         unknown: no answer, nodes.EXNODE2.services is unknown: no answer, groups.MBX1.possibleOwners is unknown: no \
+         answer, groups.MBX1.copies.EXNODE2 is \
          unknown: no copy was seen there, nodes.EXNODE2.versions.product is unknown: nobody looked; released \
-         by EXNODE2 up; EXNODE2 resumed; EXNODE2 as a possible owner; a healthy copy that lags no more than \
-         allowed; a look that sees both versions",
+         by EXNODE2 up and EXNODE2 resumed and services on EXNODE2 as in its baseline and EXNODE2 as a possible owner and a \
+         healthy copy that lags no more than allowed and a look that sees both versions",
     );
     story.seen.nodes.remove("EXNODE2");
     refuses(
@@ -89,7 +90,7 @@ fn a_role_never_goes_to_older_software() {
         &over(),
         "ready-target holds EXNODE2: nodes.EXNODE2.versions.product is 8.3.264.0, on EXNODE1 8.3.279.6, \
          EXNODE2, which owns no role and could be updated first, is stale; released by a target that is not \
-         older than EXNODE1; the update of EXNODE2",
+         older than EXNODE1 and the update of EXNODE2",
     );
 }
 

@@ -324,8 +324,8 @@ fn a_node_is_not_paused_when_its_install_would_fail() {
         &pause("EXNODE2"),
         "preflight holds EXNODE2: nodes.EXNODE2.disk is 100 MiB free, 2000 MiB needed, \
          nodes.EXNODE2.pendingReboot is true, nodes.EXNODE2.services is Store disabled, was \
-         automatic; released by room for the installer; a reboot by somebody, for none may be pending; \
-         services as in the baseline: RestoreServices",
+         automatic; released by room for the installer and a reboot by somebody and \
+         services as in the baseline",
     );
     story.node("EXNODE2").disk = Known::unknown("no answer");
     see(story.now, false, &mut story.node("EXNODE2").pending_reboot);
@@ -334,8 +334,8 @@ fn a_node_is_not_paused_when_its_install_would_fail() {
         RuleName::Preflight,
         &pause("EXNODE2"),
         "preflight holds EXNODE2: nodes.EXNODE2.disk is unknown: no answer, nodes.EXNODE2.services is \
-         Store disabled, was automatic; released by room for the installer; services as in the \
-         baseline: RestoreServices",
+         Store disabled, was automatic; released by a look at EXNODE2 and services as in the \
+         baseline",
     );
     story.installed("EXNODE2", NEW);
     passes(&story, RuleName::Preflight, &pause("EXNODE2"));
@@ -352,8 +352,7 @@ fn a_role_is_not_handed_over_when_the_node_it_leaves_could_not_be_updated() {
         &story,
         RuleName::Preflight,
         &over,
-        "preflight holds EXNODE1: nodes.EXNODE1.pendingReboot is true; released by a reboot by somebody, for \
-         none may be pending",
+        "preflight holds EXNODE1: nodes.EXNODE1.pendingReboot is true; released by a reboot by somebody",
     );
     see(story.now, false, &mut story.node("EXNODE1").pending_reboot);
     see(story.now, true, &mut story.group("MBX1").backup);
