@@ -241,6 +241,19 @@ pub enum GroupState {
     Failed,
 }
 
+impl GroupState {
+    /// As people say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            GroupState::Online => "online",
+            GroupState::PartiallyOnline => "partially online",
+            GroupState::Pending => "pending",
+            GroupState::Offline => "offline",
+            GroupState::Failed => "failed",
+        }
+    }
+}
+
 /// A standby copy as seen from its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

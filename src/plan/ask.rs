@@ -57,6 +57,10 @@ impl<'a> Ask<'a> {
             return Decision::Wait { holds, until };
         }
         if holds.iter().all(|hold| !hold.is_lasting()) {
+            // As long as time or the world may still change something, nobody can say that nothing will.
+            if let Some(wait) = holds.iter().any(is_hopeful).then(|| released_at(&holds)) {
+                return Decision::Wait { holds, until: wait };
+            }
             holds.push(deadlock(self.facts));
         }
         Decision::Blocked(holds)

@@ -99,7 +99,7 @@ pub(super) fn first_refusal(node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
 /// A pause would have to go again at once for a role that has nowhere to run and could come to this node.
 fn waited_for(node: &NodeName, facts: &Facts<'_>) -> Option<Hold> {
     let (name, group) = stranded(facts).find(|(_, group)| group.possible_owners.surely(|o| o.contains(node)))?;
-    let state = Evidence::of(format!("groups.{name}.state"), &group.state, |state| format!("{state:?}"));
+    let state = Evidence::of(format!("groups.{name}.state"), &group.state, |state| state.word().to_owned());
     facts.rules.has(RuleName::Preflight).then(|| Hold {
         rule: RuleName::Preflight,
         subject: Subject::Node(node.clone()),
