@@ -12,7 +12,7 @@ use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
 use crate::guard::{Approval, Facts, PlannedHandoff, RULES, RuleSet};
 use crate::model::time::between;
-use crate::model::{Action, ActionKind, Answer, GroupName, Known, NodeName, Phase, RuleName, Time};
+use crate::model::{Action, ActionKind, Answer, GroupName, Known, MarkKind, NodeName, Phase, RuleName, Time};
 use crate::observed::{Group, GroupKind, GroupState, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
 use crate::record::{EntryKind, RollCounts};
@@ -167,7 +167,21 @@ impl Turn {
             } else if *state != GroupState::Online && !self.memory.down_since.contains_key(name) {
                 // Down by our own doing, it has been so since we did it, not since somebody looked.
                 let ours = self.memory.pending.iter().filter(|p| p.action.group() == Some(name)).map(|p| p.since);
-                self.memory.down_since.insert(name.clone(), ours.min().unwrap_or(now));
+                let ours = ours.min();
+                let ours_to_start = || {
+                    seen.known_marks().any(|m| matches!(&m.kind, MarkKind::StoppedRole { group, .. } if group == name))
+                };
+                if ours.is_none() && !ours_to_start() {
+                    let owner = match &group.owner {
+                        Known::Known { value: Some(owner), .. } => owner.to_string(),
+                        _ => "no node".to_owned(),
+                    };
+                    self.say(
+                        now,
+                        EntryKind::Alarm { what: format!("{name} does not serve: {} on {owner}", state.word()) },
+                    );
+                }
+                self.memory.down_since.insert(name.clone(), ours.unwrap_or(now));
             }
         }
     }
