@@ -87,6 +87,7 @@ impl Turn {
                 }
                 (Some(_), Phase::Begin) => {}
             }
+            let mut alarm = None;
             if let Action::Handoff { group, from, to, style } = &action {
                 let arrived = seen.groups.get(group).is_some_and(|g| g.owner.surely(|o| o.as_ref() == Some(to)));
                 // One that arrived and does not come up was a handoff all the same, and no failover.
@@ -94,12 +95,13 @@ impl Turn {
                     let (group, from, to) = (group.clone(), from.clone(), to.clone());
                     self.handed_over(&PlannedHandoff { group, from, to, style: *style });
                 }
-                if let (Some(why), true) = (&failure, arrived) {
-                    let what = format!("{group} is on {to} and does not serve: {why}; see to it there");
-                    self.say(now, EntryKind::Alarm { what });
-                }
+                let amiss = failure.as_ref().filter(|_| arrived);
+                alarm = amiss.map(|why| format!("{group} is on {to} and does not serve: {why}; see to it there"));
             }
             self.say(now, EntryKind::Outcome { action, failure, took: between(since, now) });
+            if let Some(what) = alarm {
+                self.say(now, EntryKind::Alarm { what });
+            }
         }
     }
 

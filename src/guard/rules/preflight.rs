@@ -8,7 +8,7 @@
 use super::prospect::prospect;
 use super::{Rule, say};
 use crate::guard::Facts;
-use crate::model::{Action, Evidence, GroupName, Hold, MarkKind, ReleaseKind, RuleName};
+use crate::model::{Action, Evidence, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName};
 use crate::observed::{Group, GroupKind, GroupState};
 
 pub(super) const RULE: Rule = Rule {
@@ -36,13 +36,13 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     }
     if !seen.pending_reboot.surely(|pending| !pending) {
         let evidence = Evidence::of(format!("nodes.{node}.pendingReboot"), &seen.pending_reboot, bool::to_string);
-        found.add(evidence, person_if(!seen.pending_reboot.is_unknown()), "a reboot by somebody");
+        found.add_fact(&seen.pending_reboot, node, evidence, ReleaseKind::Person, "a reboot by somebody");
     }
     if !seen.services.surely(|s| s.differing.is_empty()) {
         let evidence = Evidence::of(format!("nodes.{node}.services"), &seen.services, |s| {
             say::list(s.differing.iter().map(|(service, how)| format!("{service} {how}")))
         });
-        found.add(evidence, ReleaseKind::Progress, "services as in the baseline");
+        found.add_fact(&seen.services, node, evidence, ReleaseKind::Progress, "services as in the baseline");
     }
     // What we suspend, or an installer does, we resume under our own pause. This is somebody else's.
     if seen.replication_suspended.surely(|suspended| *suspended) {
@@ -68,10 +68,6 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     found.into_hold().map_or(Ok(()), |(evidence, kind, what)| {
         Err(say::on_node(RuleName::Preflight, node, evidence, kind, format!("released by {what}")))
     })
-}
-
-fn person_if(known: bool) -> ReleaseKind {
-    if known { ReleaseKind::Person } else { ReleaseKind::Observation }
 }
 
 fn roles<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a GroupName, &'a Group)> {
@@ -112,6 +108,14 @@ impl Found {
             Some(before) if (rank(&before), &before) >= (rank(&kind), &kind) => before,
             _ => kind,
         });
+    }
+
+    /// One more thing about a node, which a look cures as long as it is not known.
+    fn add_fact<T>(&mut self, of: &Known<T>, node: &NodeName, evidence: Evidence, kind: ReleaseKind, cure: &str) {
+        match of {
+            Known::Known { .. } => self.add(evidence, kind, cure),
+            Known::Unknown { .. } => self.add(evidence, ReleaseKind::Observation, format!("a look at {node}")),
+        }
     }
 
     /// Everything, if there is anything.
