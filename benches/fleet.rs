@@ -34,7 +34,7 @@ fn fleet(clusters: usize, nodes: usize) -> Simulated {
         );
         let roles: Vec<String> = (1..nodes).map(|n| format!("C{c:04}R{n}")).collect();
         let _ =
-            write!(text, "{}}}\n", roles.iter().map(|r| format!("{r}: {{kind: role}}")).collect::<Vec<_>>().join(", "));
+            writeln!(text, "{}}}", roles.iter().map(|r| format!("{r}: {{kind: role}}")).collect::<Vec<_>>().join(", "));
         let _ = write!(
             text,
             "  driver:\n    simulator:\n      seed: {c}\n      startAt: 2017-04-01T00:00:00Z\n      timeScale: max\n      quorum: {{model: majority}}\n      nodes:\n"

@@ -455,7 +455,7 @@ impl Daemon<'_> {
 /// Carries out one effect that takes time.
 async fn carry_out(driver: &dyn Driver, effect: Effect) -> Input {
     match effect {
-        Effect::Observe => Input::Observed(driver.observe().await),
+        Effect::Observe => Input::Observed(Box::new(driver.observe().await)),
         Effect::Foresee(action) => Input::Foreseen(driver.foresee(&action).await),
         Effect::Claim { expected, wanted } => Input::Claimed(claimed(driver.claim(expected, wanted).await)),
         Effect::Perform(permit) => Input::Performed(driver.perform(permit).await),

@@ -61,7 +61,7 @@ pub enum Input {
     /// Begin a turn.
     Wake,
     /// The look.
-    Observed(Observation),
+    Observed(Box<Observation>),
     /// The driver's foresight.
     Foreseen(Known<Vec<SideEffect>>),
     /// The claim stands, or is given up (`None`); or what stands there instead, in words.
@@ -154,7 +154,7 @@ impl Turn {
     pub fn step(&mut self, input: Input, around: Around<'_>) -> Effect {
         match (std::mem::replace(&mut self.stage, Stage::Asleep), input) {
             (Stage::Asleep, Input::Wake) => self.look(),
-            (Stage::Looking, Input::Observed(seen)) => self.decide(seen, around),
+            (Stage::Looking, Input::Observed(seen)) => self.decide(*seen, around),
             (Stage::Claiming(action), Input::Claimed(Ok(Some(claim)))) => self.claimed(action, claim, around),
             (Stage::ClaimingAgain, Input::Claimed(Ok(Some(_)))) => self.claimed_again(around),
             (Stage::Claiming(_) | Stage::ClaimingAgain, Input::Claimed(other)) => self.not_claimed(other, around),
@@ -289,9 +289,9 @@ impl Turn {
         Effect::Observe
     }
 
-    fn foresee(&mut self, action: Action, seen: Observation, around: Around<'_>) -> Effect {
+    fn foresee(&mut self, action: Action, seen: Box<Observation>, around: Around<'_>) -> Effect {
         self.note(&seen, around);
-        self.stage = Stage::Foreseeing(action.clone(), Box::new(seen));
+        self.stage = Stage::Foreseeing(action.clone(), seen);
         Effect::Foresee(action)
     }
 

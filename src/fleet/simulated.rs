@@ -279,7 +279,7 @@ impl Simulated {
         Some(match effect {
             Effect::Observe => {
                 world.advance_to(now);
-                Input::Observed(world.observe_now(now))
+                Input::Observed(Box::new(world.observe_now(now)))
             }
             Effect::Foresee(action) => Input::Foreseen(world.foresee_now(&action)),
             Effect::Claim { expected, wanted } => Input::Claimed(claimed(world.claim_now(expected, wanted, now))),
