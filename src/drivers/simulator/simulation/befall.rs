@@ -135,7 +135,8 @@ impl Simulation {
                 self.lay(Hand::BreakCopy { group, node: fault.node.clone(), status, queue: fault.queue.unwrap_or(0) });
             }
             (FaultKind::SplitView, node, _) => {
-                let nodes = fault.nodes.iter().cloned().chain(node).collect();
+                let trigger = node.filter(|_| fault.nodes.is_empty() || fault.node.is_some());
+                let nodes = fault.nodes.iter().cloned().chain(trigger).collect();
                 self.lay(Hand::CutOff { nodes });
             }
             (FaultKind::Hand, ..) => match fault.deed.as_deref().map(str::parse) {

@@ -280,7 +280,7 @@ impl Simulation {
         }
         let turn = self.turn_of_fate(&action);
         if turn.lost == Some(false) {
-            return Answer::Unsure { why: "the connection was lost; no answer came".into() };
+            return Answer::Unsure { why: "the connection was lost".into() };
         }
         if let (Some(factor), Some(node)) = (turn.slow, action.node()) {
             self.state.schedule.slow_down(node.clone(), factor);
@@ -289,7 +289,7 @@ impl Simulation {
         let answer = self.step(Event::Perform(Box::new(order))).answer;
         let answer = answer.unwrap_or_else(|| Answer::Unsure { why: "the node gave no answer".into() });
         match turn.lost {
-            Some(_) => Answer::Unsure { why: "the connection was lost; no answer came".into() },
+            Some(_) => Answer::Unsure { why: "the connection was lost".into() },
             None => answer,
         }
     }

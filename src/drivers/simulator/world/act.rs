@@ -50,6 +50,7 @@ impl World {
             return refused(check, saw);
         }
         self.count_against_stop(&node, &action, at, happened);
+        self.count_over_pause(&node, &action, at, happened);
         let work = Work { action, epoch, holder, since: at, ended: None };
         self.begin(&node, work, fate, at);
         Answer::Accepted
@@ -203,6 +204,20 @@ impl World {
                 at,
                 node: Some(node.clone()),
                 group: action.group().cloned(),
+                action: Some(action.clone()),
+            }));
+        }
+    }
+
+    /// Our mark on a person's pause would make it ours, and ours is undone in the end.
+    fn count_over_pause(&self, node: &NodeName, action: &Action, at: Time, happened: &mut Vec<Happening>) {
+        let theirs = self.nodes.get(node).is_some_and(|n| n.paused == Some(super::PausedBy::Person));
+        if theirs && matches!(action, Action::Pause { .. }) {
+            happened.push(Happening::Violation(Violation {
+                kind: ViolationKind::PauseUndone,
+                at,
+                node: Some(node.clone()),
+                group: None,
                 action: Some(action.clone()),
             }));
         }

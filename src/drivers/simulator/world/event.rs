@@ -182,7 +182,7 @@ pub enum ViolationKind {
     SourceBeforeTarget,
     /// A role that we stopped could have been started again and was not, long past its deadline.
     RoleLeftStopped,
-    /// We resumed a node that a person had paused.
+    /// We resumed a node that a person had paused, or made their pause ours.
     PauseUndone,
     /// The cluster moved a role because of an action that did not name it.
     Ripple,
@@ -207,7 +207,7 @@ impl std::fmt::Display for Violation {
             ViolationKind::LostQuorum => "the last vote that was needed was taken away",
             ViolationKind::SourceBeforeTarget => "a source was updated before its standby target",
             ViolationKind::RoleLeftStopped => "a role that was stopped was not started again",
-            ViolationKind::PauseUndone => "a person's pause was undone",
+            ViolationKind::PauseUndone => "a person's pause was undone, or taken for ours",
             ViolationKind::Ripple => "a role moved because of an action that did not name it",
             ViolationKind::TooManyOut => "more nodes were taken out than the policy allows",
             ViolationKind::ActedAgainstStop => "something was begun against a stop cord",
