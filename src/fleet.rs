@@ -194,6 +194,14 @@ impl Fleet {
         self.queue.iter().find(due).map(|(when, _)| *when)
     }
 
+    /// When a look will show that some action takes longer than it should.
+    pub fn next_alarm(&self) -> Option<Time> {
+        let looks = |slot: &Slot| match slot.wake {
+            Wake::Due(at) | Wake::Idle(at) => at,
+        };
+        self.slots.values().filter_map(|slot| Some(slot.turn.next_alarm()?.max(looks(slot)))).min()
+    }
+
     /// The loops, by cluster.
     pub fn turns(&self) -> impl Iterator<Item = (&ClusterName, &Turn)> {
         self.slots.iter().map(|(name, slot)| (name, &slot.turn))

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::desired::Cluster;
 use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Permit, RuleSet};
 use crate::model::time::{between, later};
-use crate::model::{Action, Answer, Claim, Hold, Known, Phase, Time};
+use crate::model::{Action, Answer, Claim, Hold, Known, Phase, RuleName, Time};
 use crate::observed::{Observation, SideEffect};
 use crate::plan::{self, Decision};
 use crate::record::{Entry, EntryKind};
@@ -331,7 +331,8 @@ impl Turn {
     fn act(&mut self, permit: Permit, written: Result<(), Arc<str>>, around: Around<'_>) -> Effect {
         self.history.record_error = written.err();
         // What cannot be written down is not begun; but a full disk must not leave a role stopped or a node paused.
-        if self.history.record_error.is_some() && permit.action().phase() == Phase::Begin {
+        let asked = self.rules.has(RuleName::Record);
+        if asked && self.history.record_error.is_some() && permit.action().phase() == Phase::Begin {
             self.stage = Stage::Asleep;
             return Effect::SleepUntil(Wake::Due(later(around.now, self.memory.soon(around.now))));
         }
@@ -341,8 +342,8 @@ impl Turn {
 
     fn answered(&mut self, action: Action, answer: Answer, around: Around<'_>) -> Effect {
         self.note_answer(&action, &answer, around.now);
-        // What was refused changes nothing that would wake us.
-        let refused = matches!(answer, Answer::Refused { .. });
+        // What was not begun, or perhaps not, changes nothing that would wake us.
+        let refused = !matches!(answer, Answer::Accepted);
         self.say(around.now, EntryKind::Answered { action, answer });
         let soon = later(around.now, self.memory.soon(around.now));
         self.close(if refused { Wake::Due(soon) } else { Wake::Idle(soon) }, around)
@@ -361,7 +362,15 @@ impl Turn {
     }
 
     fn recorded(&mut self, written: Result<(), Arc<str>>, wake: Wake) -> Effect {
+        let was_broken = self.history.record_error.is_some();
         self.history.record_error = written.err();
+        if was_broken && self.history.record_error.is_none() {
+            // What was decided with a broken record is decided anew.
+            return self.look();
+        }
+        if self.history.record_error.is_some() {
+            self.memory.untell();
+        }
         self.stage = Stage::Asleep;
         Effect::SleepUntil(wake)
     }

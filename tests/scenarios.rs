@@ -19,7 +19,7 @@
 //!   - {after: 50m, release: {cluster: mbx}}
 //!   - {after: 55m, takeover: mbx}
 //!   - {after: 60m, record: broken}        # the journal cannot be written; `record: mended` ends that
-//!   - {after: 70m, manifests: other.yaml} # a file beside this one is in force from now on
+//!   - {after: 70m, manifests: other.yaml} # a file beside this one is committed in its place, broken or not
 //! ```
 
 use std::collections::BTreeMap;
@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollward::desired::keeper::{Keeper, Kept};
 use rollward::desired::window::opening_at;
 use rollward::desired::{self, Desired, WorkWhen};
 use rollward::drivers::Drivers;
@@ -36,7 +37,7 @@ use rollward::drivers::simulator::{Leak, Simulation};
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::{Command, RuleSet};
 use rollward::model::time::{between, stamp, words};
-use rollward::model::{ActionKind, ClusterName, Holder, Known, NodeName, Phase, RuleName};
+use rollward::model::{ActionKind, ClusterName, Holder, Known, NodeName, Phase, RuleName, Time};
 use rollward::observed::{GroupKind, GroupState};
 use rollward::plan;
 use rollward::reconcile::Around;
@@ -301,6 +302,14 @@ fn read(file: &Path, manifests: &str) -> (Option<Arc<Desired>>, String) {
     ((!reading.has_errors()).then(|| Arc::new(reading.desired)), text)
 }
 
+/// What is in force when this text is committed in the place of the one before.
+fn keep(keeper: &mut Keeper, file: &Path, manifests: &str, now: Time) -> Kept {
+    let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let files = [desired::SourceFile::from_bytes(name, manifests.as_bytes())];
+    let commit = files[0].hash.clone();
+    keeper.look(now, &files, Some(&commit), &Drivers)
+}
+
 fn open(desired: &Arc<Desired>, rules: RuleSet) -> Simulated {
     let worlds: BTreeMap<ClusterName, Simulation> = desired
         .clusters
@@ -353,12 +362,15 @@ fn run(simulated: &mut Simulated, scenario: &Scenario, file: &Path) -> End {
     let total = scenario.run_for.as_deref().map_or(Duration::from_secs(24 * 3600), duration);
     let started = simulated.now;
     let mut end = End::AtRest;
+    let mut keeper = Keeper::default();
+    let text = std::fs::read_to_string(file).expect("the scenario can be read");
+    keep(&mut keeper, file, &split(&text, file).1, started);
     for happening in &scenario.at {
         let wait = duration(&happening.after).saturating_sub(between(started, simulated.now));
         let until = rollward::model::time::later(simulated.now, wait);
         simulated.run(wait);
         simulated.advance(until);
-        happen(simulated, happening, file);
+        happen(simulated, happening, file, &mut keeper);
     }
     let left = total.saturating_sub(between(started, simulated.now));
     if !left.is_zero() {
@@ -367,7 +379,7 @@ fn run(simulated: &mut Simulated, scenario: &Scenario, file: &Path) -> End {
     end
 }
 
-fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path) {
+fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path, keeper: &mut Keeper) {
     let now = simulated.now;
     let command = |simulated: &mut Simulated, cluster: &ClusterName, command: Command| {
         let world = simulated.worlds.get_mut(cluster).expect("the cluster exists");
@@ -391,6 +403,7 @@ fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path) {
         command(simulated, &whom.cluster, Command::Go { node: whom.node.clone() });
     }
     if let Some(whom) = &happening.retry {
+        simulated.fleet.turn_mut(&whom.cluster).expect("the cluster exists").retried();
         command(simulated, &whom.cluster, Command::Retry { node: whom.node.clone() });
     }
     if let Some(whom) = &happening.release {
@@ -406,8 +419,8 @@ fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path) {
     if let Some(other) = &happening.manifests {
         let path = file.with_file_name(other);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let (desired, diagnostics) = read(&path, &text);
-        simulated.change(desired.unwrap_or_else(|| panic!("{diagnostics}")));
+        let kept = keep(keeper, file, &text, now);
+        simulated.change(Arc::new(kept.desired));
     }
 }
 

@@ -175,7 +175,7 @@ impl Simulated {
                 return End::Killed;
             }
             let event = self.worlds.values().filter_map(Simulation::next_event).min();
-            let due = self.fleet.next_due();
+            let due = self.fleet.next_due().into_iter().chain(self.fleet.next_alarm()).min();
             let quiet = self.fleet.is_at_rest();
             match [event, due].into_iter().flatten().min() {
                 Some(next) if next <= until && !(quiet && event.is_none()) => self.advance(next.max(self.now)),

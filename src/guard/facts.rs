@@ -130,6 +130,21 @@ pub struct History {
     pub membership_changed_at: Option<Time>,
     /// When this controller last claimed.
     pub claimed_at: Option<Time>,
+    /// When nodes were seen to be full members again after they were not: being healthy begins anew then.
+    pub rejoined_at: BTreeMap<NodeName, Time>,
+    /// Handoffs that failed in a row, by role: each of them was downtime for nothing.
+    pub failed_handoffs: BTreeMap<GroupName, FailedHandoffs>,
+}
+
+/// Handoffs of one role that failed in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedHandoffs {
+    /// How many.
+    pub failed: u32,
+    /// When the last one was seen to have failed.
+    pub at: Time,
+    /// Why.
+    pub why: String,
 }
 
 /// An approval of one ordered sequence of handoffs.
@@ -234,6 +249,8 @@ impl History {
             record_error: None,
             membership_changed_at: None,
             claimed_at: None,
+            rejoined_at: BTreeMap::new(),
+            failed_handoffs: BTreeMap::new(),
         }
     }
 }

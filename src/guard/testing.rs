@@ -91,6 +91,8 @@ impl Story {
                 record_error: None,
                 membership_changed_at: None,
                 claimed_at: Some(now),
+                rejoined_at: BTreeMap::new(),
+                failed_handoffs: BTreeMap::new(),
             },
             forecast: forecast(),
             foreseen: Known::seen(Vec::new(), now),

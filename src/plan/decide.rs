@@ -28,6 +28,7 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
 pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     progress::next(ask)
         .or_else(|| middle::duties(ask))
+        .or_else(|| middle::arrived_broken(ask))
         .or_else(|| middle::roles_down(ask))
         .or_else(|| middle::nodes(ask))
         .or_else(|| leftovers::next(ask))

@@ -40,6 +40,27 @@ pub(super) fn duties(ask: &mut Ask<'_>) -> Option<Decision> {
     None
 }
 
+/// Roles that our handoff took to another node, where they did not come up whole: they are started there.
+pub(super) fn arrived_broken(ask: &mut Ask<'_>) -> Option<Decision> {
+    let facts = ask.facts;
+    let broken = facts.seen.groups.iter().filter(|(_, group)| {
+        group.state.surely(|state| matches!(state, GroupState::PartiallyOnline | GroupState::Failed))
+    });
+    for (name, group) in broken {
+        let Known::Known { value: Some(owner), .. } = &group.owner else { continue };
+        let ours = facts.seen.nodes.values().filter_map(last_work).any(|(action, failure)| match action {
+            Action::Handoff { group, to, .. } => group == name && to == owner && failure.is_some(),
+            Action::StartRole { group, node } => group == name && node == owner && failure.is_some(),
+            _ => false,
+        });
+        let start = Action::StartRole { group: name.clone(), node: owner.clone() };
+        if ours && let Some(decision) = ask.may(start) {
+            return Some(decision);
+        }
+    }
+    None
+}
+
 fn duty(mark: &Mark) -> Option<(crate::model::Time, &GroupName, &NodeName)> {
     match &mark.kind {
         MarkKind::StoppedRole { group, to, deadline } => Some((*deadline, group, to)),

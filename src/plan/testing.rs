@@ -137,6 +137,8 @@ impl World {
                 record_error: None,
                 membership_changed_at: None,
                 claimed_at: None,
+                rejoined_at: BTreeMap::new(),
+                failed_handoffs: BTreeMap::new(),
             },
             forecast: Forecast::default(),
             traits: DriverTraits { pause_keeps_groups: true, staging_disturbs: false, can_stop_cluster_service: true },

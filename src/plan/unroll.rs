@@ -90,6 +90,8 @@ fn going_back(facts: &Facts<'_>, steps: &[Step]) -> u32 {
 
 /// The floor, the fewest handoffs, and how sure that is.
 fn bounds(facts: &Facts<'_>) -> (u32, u32, Optimum) {
+    // As the steps do, it supposes that the cluster may be acted on.
+    let facts = &Facts { rules: facts.rules.without(RuleName::Mode), ..*facts };
     let Found { solution, .. } = handoffs::look_for(facts, &BTreeSet::new());
     if !solution.proven {
         return (solution.floor, solution.at_least, Optimum::AtLeast(solution.at_least));

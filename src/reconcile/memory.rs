@@ -69,6 +69,8 @@ pub struct Pending {
     pub action: Action,
     /// When it was given to the driver.
     pub since: Time,
+    /// True if somebody was told that it takes longer than it should.
+    pub late: bool,
 }
 
 /// The present roll.
@@ -123,6 +125,11 @@ impl Memory {
     /// When a foreign claim will have been silent for longer than its limit, if nothing moves it.
     pub(super) fn foreign_claim_ends(&self) -> Option<Time> {
         self.foreign.as_ref().map(|(_, since)| later(*since, SILENCE + Duration::from_secs(1)))
+    }
+
+    /// What could not be written was not told; telling it again finds out when the record can be written.
+    pub(super) fn untell(&mut self) {
+        self.told = None;
     }
 
     /// True, once, if this was not the last thing told. Ages and times in words do not make news.

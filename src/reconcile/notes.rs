@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
-use crate::guard::{Approval, Facts, PlannedHandoff, RULES, RuleSet};
-use crate::model::time::between;
+use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RULES, RuleSet};
+use crate::model::time::{between, later, words};
 use crate::model::{Action, ActionKind, Answer, GroupName, Known, MarkKind, NodeName, Phase, RuleName, Time};
 use crate::observed::{Group, GroupKind, GroupState, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
@@ -38,6 +38,10 @@ impl Turn {
         if changed && self.history.claimed_at.is_some() {
             self.history.membership_changed_at = Some(now);
         }
+        if let Some(before) = &self.memory.members {
+            let back = members.iter().filter(|node| !before.contains(*node));
+            self.history.rejoined_at.extend(back.map(|node| (node.clone(), now)));
+        }
         self.memory.members = Some(members);
     }
 
@@ -59,19 +63,53 @@ impl Turn {
         }
     }
 
+    fn note_failed_handoff(&mut self, action: &Action, why: &str, now: Time) {
+        let Action::Handoff { group, .. } = action else { return };
+        let before = self.history.failed_handoffs.get(group).map_or(0, |f| f.failed);
+        let failed = FailedHandoffs { failed: before + 1, at: now, why: why.to_owned() };
+        self.history.failed_handoffs.insert(group.clone(), failed);
+    }
+
+    /// A person says that the cause of failed handoffs is cured.
+    pub fn retried(&mut self) {
+        self.history.failed_handoffs.clear();
+    }
+
+    /// Says, once, that an action takes longer than it should: nothing is done about it but to wait, and people can.
+    fn note_late(&mut self, action: &Action, since: Time, now: Time) -> bool {
+        let late = now >= self.late_at(action, since);
+        if late {
+            let (taken, p95) = (words(between(since, now)), words(self.forecast.of(action).p95));
+            let what =
+                format!("{action} has not ended after {taken}, and 95 of 100 take at most {p95}: somebody should look");
+            self.say(now, EntryKind::Alarm { what });
+        }
+        late
+    }
+
+    fn late_at(&self, action: &Action, since: Time) -> Time {
+        later(since, self.forecast.of(action).p95 * 2)
+    }
+
+    /// When an action that is under way will have taken longer than it should.
+    pub fn next_alarm(&self) -> Option<Time> {
+        self.memory.pending.iter().filter(|p| !p.late).map(|p| self.late_at(&p.action, p.since)).min()
+    }
+
     /// Actions whose end this look shows.
     fn note_outcomes(&mut self, seen: &Observation, now: Time) {
         let pending = std::mem::take(&mut self.memory.pending);
-        for Pending { action, since } in pending {
+        for Pending { action, since, late } in pending {
             if seen.at <= since {
-                self.memory.pending.push(Pending { action, since });
+                self.memory.pending.push(Pending { action, since, late });
                 continue;
             }
             let failure = match effect::proof(&action, seen, &*self.desired) {
                 Proof::Done => None,
                 Proof::Contradicted(why) => Some(why),
                 Proof::NotYet | Proof::Unknown(_) => {
-                    self.memory.pending.push(Pending { action, since });
+                    let late = late || self.note_late(&action, since, now);
+                    self.memory.pending.push(Pending { action, since, late });
                     continue;
                 }
             };
@@ -85,7 +123,7 @@ impl Turn {
                         self.say(now, EntryKind::Alarm { what });
                     }
                 }
-                (Some(_), Phase::Begin) => {}
+                (Some(why), Phase::Begin) => self.note_failed_handoff(&action, why, now),
             }
             let mut alarm = None;
             if let Action::Handoff { group, from, to, style } = &action {
@@ -95,8 +133,11 @@ impl Turn {
                     let (group, from, to) = (group.clone(), from.clone(), to.clone());
                     self.handed_over(&PlannedHandoff { group, from, to, style: *style });
                 }
+                if failure.is_none() {
+                    self.history.failed_handoffs.remove(group);
+                }
                 let amiss = failure.as_ref().filter(|_| arrived);
-                alarm = amiss.map(|why| format!("{group} is on {to} and does not serve: {why}; see to it there"));
+                alarm = amiss.map(|why| format!("{group} is on {to} and does not serve: {why}; it is started there"));
             }
             self.say(now, EntryKind::Outcome { action, failure, took: between(since, now) });
             if let Some(what) = alarm {
@@ -200,7 +241,7 @@ impl Turn {
                     self.memory.down_since.entry(group.clone()).or_insert(now);
                 }
                 self.memory.pending.retain(|p| p.action != *action);
-                self.memory.pending.push(Pending { action: action.clone(), since: now });
+                self.memory.pending.push(Pending { action: action.clone(), since: now, late: false });
                 self.memory.trouble = None;
             }
             Answer::Refused { check, saw } => {

@@ -6,12 +6,14 @@ use super::prospect::has_work_left;
 use super::{Rule, say};
 use crate::guard::Facts;
 use crate::model::time::{later, stamp, words};
-use crate::model::{Action, Evidence, Hold, Known, MarkKind, NodeName, ReleaseKind, RollupName, RuleName, Subject};
+use crate::model::{
+    Action, Evidence, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RollupName, RuleName, Subject,
+};
 use crate::observed::{Node, Tries};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Budget,
-    judges: "begins on a node that is not at its target",
+    judges: "begins on a node that is not at its target; every Handoff",
     judges_finishing: false,
     says_no_to: "a node with no try left or in its back-off; anything after too many failed nodes, or after one failure \
                  signature on so many nodes that the rollup is halted everywhere",
@@ -23,11 +25,35 @@ pub(super) const RULE: Rule = Rule {
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    if let Action::Handoff { group, .. } | Action::StopRole { group, .. } = action {
+        handoffs(group, facts)?;
+    }
     let Some(node) = action.node().filter(|node| has_work_left(node, facts)) else { return Ok(()) };
     let Some(spec) = facts.desired.nodes.get(node) else { return Ok(()) };
     halted_everywhere(&spec.rollup.name, facts)?;
     halted_here(node, facts)?;
     own_tries(node, &spec.rollup.name, facts)
+}
+
+/// A handoff that fails takes its role down for nothing: it is not tried without end either.
+fn handoffs(group: &GroupName, facts: &Facts<'_>) -> Result<(), Hold> {
+    let Some(tries) = facts.history.failed_handoffs.get(group) else { return Ok(()) };
+    let limits = &facts.desired.policy.limits;
+    let value = format!("{} failed in a row, the last at {}: {}", tries.failed, stamp(tries.at), tries.why);
+    let hold = |kind, what: String| {
+        let evidence = vec![Evidence::new(format!("handoffs of {group}"), &value, tries.at)];
+        Err(say::hold(RuleName::Budget, Subject::Group(group.clone()), evidence, kind, what))
+    };
+    if tries.failed > limits.retries {
+        let what = format!("released by `rollward retry {}` once the cause is cured", facts.desired.name);
+        return hold(ReleaseKind::Person, format!("{what}: no try is left of {}", limits.retries + 1));
+    }
+    let pause = back_off(limits.back_off, tries.failed);
+    let end = later(tries.at, pause);
+    if facts.now < end {
+        return hold(ReleaseKind::Time(end), format!("released at {}, after a pause of {}", stamp(end), words(pause)));
+    }
+    Ok(())
 }
 
 fn own_tries(node: &NodeName, rollup: &RollupName, facts: &Facts<'_>) -> Result<(), Hold> {

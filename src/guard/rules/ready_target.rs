@@ -82,9 +82,9 @@ fn takes_groups(to: &NodeName, node: &Node, facts: &Facts<'_>, found: &mut Found
         }
     }
     let soak_time = facts.desired.policy.limits.soak;
-    if !soak_time.is_zero() && soak::in_soak(node, soak_time, facts.now) {
-        let kind = soak::until(node, soak_time).map_or(ReleaseKind::Observation, ReleaseKind::Time);
-        found.add(soak::verified(to, node), kind, format!("the end of the soak of {to}"));
+    if !soak_time.is_zero() && soak::in_soak(to, node, facts) {
+        let kind = soak::until(to, node, facts).map_or(ReleaseKind::Observation, ReleaseKind::Time);
+        found.add(soak::verified(to, node, facts), kind, format!("the end of the soak of {to}"));
     }
 }
 

@@ -2,8 +2,6 @@
 //!
 //! The soak runs after the node was resumed, so that it is a soak under load and not of a paused node.
 
-use std::time::Duration;
-
 use super::{Rule, say};
 use crate::guard::Facts;
 use crate::model::time::{later, stamp, words};
@@ -25,13 +23,12 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     if soak.is_zero() {
         return Ok(());
     }
-    let Some((name, seen)) =
-        facts.seen.nodes.iter().find(|(name, seen)| *name != node && in_soak(seen, soak, facts.now))
+    let Some((name, seen)) = facts.seen.nodes.iter().find(|(name, seen)| *name != node && in_soak(name, seen, facts))
     else {
         return Ok(());
     };
-    let evidence = verified(name, seen);
-    let (kind, what) = match until(seen, soak) {
+    let evidence = verified(name, seen, facts);
+    let (kind, what) = match until(name, seen, facts) {
         Some(end) => (
             ReleaseKind::Time(end),
             format!("released at {}, when {name} has been healthy for {}", stamp(end), words(soak)),
@@ -42,25 +39,37 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
 }
 
 /// True if the node is, or may be, in its soak. One that is no member is for `max-unavailable` to judge.
-pub(super) fn in_soak(seen: &Node, soak: Duration, now: Time) -> bool {
-    match until(seen, soak) {
-        Some(end) => now < end,
+pub(super) fn in_soak(name: &NodeName, seen: &Node, facts: &Facts<'_>) -> bool {
+    match until(name, seen, facts) {
+        Some(end) => facts.now < end,
         None => seen.verified.is_unknown() && seen.membership.surely(|m| *m == Membership::Up),
     }
 }
 
 /// When the node's soak ends or ended, if it was ever verified.
-pub(super) fn until(seen: &Node, soak: Duration) -> Option<Time> {
+pub(super) fn until(name: &NodeName, seen: &Node, facts: &Facts<'_>) -> Option<Time> {
+    healthy_since(name, seen, facts).map(|since| later(since, facts.desired.policy.limits.soak))
+}
+
+/// A node that was lost meanwhile, or that a person took out of our hands before it was verified, has been healthy only
+/// since it came back.
+fn healthy_since(name: &NodeName, seen: &Node, facts: &Facts<'_>) -> Option<Time> {
+    let back = facts.history.rejoined_at.get(name).copied();
     match &seen.verified {
-        Known::Known { value: Some(verified), .. } => Some(later(verified.at, soak)),
-        _ => None,
+        Known::Known { value, .. } => value.as_ref().map(|v| v.at).max(back),
+        Known::Unknown { .. } => None,
     }
 }
 
 /// Since when the node has been healthy.
-pub(super) fn verified(name: &NodeName, seen: &Node) -> Evidence {
-    Evidence::of(format!("nodes.{name}.verified"), &seen.verified, |v| match v {
-        Some(v) => format!("healthy with {} since {}", v.rollup, stamp(v.at)),
-        None => "never".into(),
+pub(super) fn verified(name: &NodeName, seen: &Node, facts: &Facts<'_>) -> Evidence {
+    let since = healthy_since(name, seen, facts);
+    Evidence::of(format!("nodes.{name}.verified"), &seen.verified, |v| match (v, since) {
+        (Some(v), Some(back)) if back > v.at => {
+            format!("healthy with {} since it came back at {}", v.rollup, stamp(back))
+        }
+        (Some(v), _) => format!("healthy with {} since {}", v.rollup, stamp(v.at)),
+        (None, Some(back)) => format!("not verified, back since {}", stamp(back)),
+        (None, None) => "never".into(),
     })
 }
