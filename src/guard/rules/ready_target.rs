@@ -254,9 +254,10 @@ fn not_stale_needlessly(
     }
 }
 
-/// Up, and taking groups now or when our own work on it has ended.
+/// Up, and taking groups now or when our own work on it has ended, also if a person has ended that.
 fn in_service(name: &NodeName, facts: &Facts<'_>) -> bool {
-    facts.seen.is_up(name) && matches!(facts.seen.pause_of(name), PauseOf::Nobody | PauseOf::Rollward(_))
+    let pause = facts.seen.pause_of(name);
+    facts.seen.is_up(name) && matches!(pause, PauseOf::Nobody | PauseOf::Rollward(_) | PauseOf::ResumedByPerson(_))
 }
 
 fn quarantined(name: &NodeName, facts: &Facts<'_>) -> bool {
