@@ -39,7 +39,10 @@ pub(super) fn begin(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
     let facts = ask.facts;
     if let Err(hold) = standing(node, facts) {
         let mut against = holds(&Action::Pause { node: node.clone() }, facts);
-        against.push(hold);
+        // One is enough to say that the node cannot be asked.
+        if against.iter().all(|other| other.rule != hold.rule || other.subject != hold.subject) {
+            against.push(hold);
+        }
         ask.refuse(Some(node.clone()), against);
         return None;
     }

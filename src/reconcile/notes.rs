@@ -12,7 +12,7 @@ use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
 use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RULES, RuleSet};
 use crate::model::time::{between, later, words};
-use crate::model::{Action, ActionKind, Answer, GroupName, Known, MarkKind, NodeName, Phase, RuleName, Time};
+use crate::model::{Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Time};
 use crate::observed::{Group, GroupKind, GroupState, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
 use crate::record::{EntryKind, RollCounts};
@@ -261,16 +261,20 @@ impl Turn {
             return;
         }
         let (word, holds) = (decision.word(), decision.holds());
-        let mut grouped: Vec<(RuleName, &str, Vec<String>)> = Vec::new();
+        let mut grouped: Vec<(&Hold, String, Vec<String>)> = Vec::new();
         for hold in holds {
-            let what = hold.release.what.as_str();
-            match grouped.iter_mut().find(|(rule, same, _)| *rule == hold.rule && *same == what) {
-                Some((.., subjects)) => subjects.push(hold.subject.to_string()),
-                None => grouped.push((hold.rule, what, vec![hold.subject.to_string()])),
+            let subject = hold.subject.to_string();
+            let of_each = impersonal(&hold.release.what, &subject);
+            match grouped.iter_mut().find(|(first, same, _)| first.rule == hold.rule && *same == of_each) {
+                Some((.., subjects)) => subjects.push(subject),
+                None => grouped.push((hold, of_each, vec![subject])),
             }
         }
-        let reasons =
-            grouped.into_iter().map(|(rule, what, s)| format!("{rule} holds {}: {what}", s.join(", "))).collect();
+        let reasons = grouped.into_iter().map(|(first, of_each, subjects)| {
+            let what = if subjects.len() == 1 { &first.release.what } else { &of_each };
+            format!("{} holds {}: {what}", first.rule, subjects.join(", "))
+        });
+        let reasons = reasons.collect();
         // While an action is under way the reason to wait is the action, and that was told.
         if holds.iter().all(|h| h.rule == RuleName::InProgress) && !holds.is_empty() {
             return;
@@ -374,6 +378,21 @@ impl Turn {
     }
 }
 
+/// The same words for every subject, so that seven nodes that wait for the same are told of once.
+fn impersonal(what: &str, subject: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in what.split_inclusive(|c: char| !(c.is_alphanumeric() || "-_./@".contains(c))) {
+        match word.strip_prefix(subject) {
+            Some("") => words.push("each"),
+            Some(rest) if rest.chars().count() == 1 && !rest.starts_with(char::is_alphanumeric) => {
+                words.extend(["each", rest]);
+            }
+            _ => words.push(word),
+        }
+    }
+    words.concat()
+}
+
 /// Everything that a decision and its judgement rested on, as JSON.
 pub(super) fn inputs(facts: &Facts<'_>) -> Arc<str> {
     #[derive(Serialize)]
@@ -405,4 +424,16 @@ pub(super) fn rules_asked(action: &Action, rules: RuleSet) -> Vec<String> {
         .filter(|r| rules.has(r.name) && (action.phase() == Phase::Begin || r.judges_finishing))
         .map(|r| r.name.to_string())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::impersonal;
+
+    #[test]
+    fn what_is_said_of_one_node_is_said_of_each() {
+        assert_eq!(impersonal("released when SCC1 owns no role", "SCC1"), "released when each owns no role");
+        assert_eq!(impersonal("until then SCC1, or SCC10, is free", "SCC1"), "until then each, or SCC10, is free");
+        assert_eq!(impersonal("released by 1-SCC1", "SCC1"), "released by 1-SCC1");
+    }
 }
