@@ -1,4 +1,5 @@
 mod cli;
+mod daemon;
 mod door;
 mod layers;
 mod manifests;

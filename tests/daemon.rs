@@ -1,0 +1,204 @@
+//! The daemon as a process: manifests that change under it, being killed, being idle.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Longer than anything here takes on a busy machine. No test passes or fails by how long something takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder of manifests and a state folder, and a daemon on them.
+struct Host {
+    folder: tempfile::TempDir,
+    daemon: Option<Child>,
+}
+
+impl Host {
+    fn new() -> Self {
+        let host = Self { folder: tempfile::tempdir().unwrap(), daemon: None };
+        std::fs::create_dir(host.path("manifests")).unwrap();
+        host
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path("manifests").join(name), text).unwrap();
+    }
+
+    fn rollward(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rollward"));
+        command.args(args).arg("--state").arg(self.path("state")).current_dir(self.folder.path());
+        command
+    }
+
+    /// Starts the daemon; what it tells goes into a file.
+    fn start(&mut self, args: &[&str]) {
+        let told = std::fs::File::options().create(true).append(true).open(self.path("told")).unwrap();
+        let mut command = self.rollward(&["run", "manifests"]);
+        let daemon = command.args(args).stdout(Stdio::null()).stderr(told).spawn().unwrap();
+        self.daemon = Some(daemon);
+    }
+
+    fn told(&self) -> String {
+        std::fs::read_to_string(self.path("told")).unwrap_or_default()
+    }
+
+    /// Waits until the daemon has told this.
+    fn until_told(&self, what: &str) {
+        let began = now();
+        while !self.told().contains(what) {
+            assert!(began.elapsed() < PATIENCE, "{what:?} was never told:\n{}", self.told());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.kill().unwrap();
+            daemon.wait().unwrap();
+        }
+    }
+
+    /// Runs a command to its end.
+    fn run(&self, args: &[&str]) -> Output {
+        self.rollward(args).output().unwrap()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // Patience is not part of what is tested.
+fn now() -> Instant {
+    Instant::now()
+}
+
+const POLICY: &str = "apiVersion: rollward/v1
+kind: Policy
+metadata: {name: night}
+spec: {handoff: {when: anytime}, work: {when: anytime}, limits: {soak: 1m}}
+---
+apiVersion: rollward/v1
+kind: Package
+metadata: {name: ru8-v3}
+spec:
+  rollup: exchange-2007-sp3-ru8-v3
+  path: packages/Exchange2007-KB2756497-v3-x64-EN.msp
+  sha256: 2f4d0a4b6d1f5e7a8c9b0a1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9d0e1f
+";
+
+fn pair(mode: &str, scale: &str) -> String {
+    format!(
+        "apiVersion: rollward/v1
+kind: Cluster
+metadata: {{name: mbx-ccr-01}}
+spec:
+  mode: {mode}
+  topology: ccr
+  rollup: exchange-2007-sp3-ru8-v3
+  policy: night
+  nodes: {{EXNODE1: {{}}, EXNODE2: {{}}}}
+  groups: {{MBX1: {{kind: role}}, Cluster Group: {{kind: auxiliary}}}}
+  driver:
+    simulator:
+      seed: 7
+      startAt: 2017-04-01T00:00:00Z
+      timeScale: {scale}
+      quorum: {{model: fileShare, witness: reachable}}
+      nodes:
+        EXNODE1: {{version: 8.3.264.0, owns: [MBX1]}}
+        EXNODE2: {{version: 8.3.264.0, owns: [Cluster Group]}}
+      groups: {{MBX1: {{possibleOwners: [EXNODE1, EXNODE2]}}}}
+      durations: {{install: 2m, handoff: 45s}}
+"
+    )
+}
+
+/// A manifest that is saved takes effect; one that breaks starts nothing, and says where; one that is mended goes on.
+#[test]
+fn manifests_change_under_a_running_daemon() {
+    let mut host = Host::new();
+    host.write("policy.yaml", POLICY);
+    host.write("mbx.yaml", &pair("observe", "max"));
+    host.start(&[]);
+    host.until_told("mode holds");
+    assert!(!host.told().contains("begin "), "it acted in observe mode:\n{}", host.told());
+
+    let broken = pair("act", "max").replace("  nodes: {EXNODE1", "  nodez: {EXNODE1");
+    host.write("mbx.yaml", &broken);
+    host.until_told("nodez");
+    host.until_told("mbx.yaml:");
+    host.until_told("manifest holds");
+    assert!(!host.told().contains("begin "), "it acted on a broken manifest:\n{}", host.told());
+
+    host.write("mbx.yaml", &pair("act", "max"));
+    host.until_told("sound again");
+    host.until_told("converged");
+    let looked = host.run(&["observe", "mbx-ccr-01", "--manifests", "manifests", "--output", "json"]);
+    let text = String::from_utf8_lossy(&looked.stdout);
+    assert_eq!(text.matches("8.3.279.6").count(), 2, "{text}");
+}
+
+/// Killed in the middle of an install and started again, with its state or without: the same handoffs, nothing lost.
+#[test]
+fn a_daemon_that_is_killed_is_followed_by_one_that_finishes() {
+    for state_is_kept in [true, false] {
+        let mut host = Host::new();
+        host.write("policy.yaml", POLICY);
+        host.write("mbx.yaml", &pair("act", "60"));
+        host.start(&["--world", "world"]);
+        host.until_told("Install exchange-2007-sp3-ru8-v3 on EXNODE2");
+        host.kill();
+        if !state_is_kept {
+            std::fs::remove_dir_all(host.path("state")).unwrap();
+        }
+        let ended = host.run(&["run", "manifests", "--until-converged", "--world", "world", "--output", "json"]);
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{told}");
+        let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+        let cluster = &report["clusters"][0];
+        assert_eq!(cluster["state"], "converged", "{report}\n{told}");
+        assert_eq!(cluster["violations"], 0, "{report}\n{told}");
+        assert_eq!(cluster["handoffs"]["spent"], 1, "{report}\n{told}");
+        let world = std::fs::read_to_string(host.path("world/mbx-ccr-01/world.json")).unwrap();
+        assert!(world.contains("\"marks\":[]"), "something of ours is left: {world}");
+    }
+}
+
+/// An idle daemon writes nothing.
+#[test]
+fn an_idle_daemon_writes_nothing() {
+    let mut host = Host::new();
+    host.write("policy.yaml", POLICY);
+    host.write("mbx.yaml", &pair("act", "600"));
+    host.start(&[]);
+    host.until_told("converged");
+    // The claim is given up after the roll; then nothing is left to write.
+    std::thread::sleep(Duration::from_secs(2));
+    let before = written(&host.path("state"));
+    // Forty idle looks of simulated time, and one slow look at the manifests.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(before, written(&host.path("state")), "an idle pass wrote to disk");
+}
+
+/// Every file below a folder, with its size and when it was written.
+fn written(dir: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let about = entry.metadata().unwrap();
+        if about.is_dir() {
+            files.extend(written(&entry.path()));
+        } else {
+            files.push((entry.path(), about.len(), about.modified().unwrap()));
+        }
+    }
+    files.sort();
+    files
+}
