@@ -2,6 +2,7 @@
 //! plan, the run and the explanation, word for word. Adding one is adding a file.
 //!
 //! `UPDATE_EXPECTED=1 cargo test scenarios` writes the expected texts anew: read them before you commit them.
+//! `SCENARIO=rules/quorum` runs only those whose path contains it.
 //!
 //! A document of kind `Scenario`, first in the stream, says what the harness does beyond running the manifests:
 //!
@@ -93,6 +94,7 @@ struct Whom {
 
 /// Every scenario file is told as its expected file tells it.
 #[test]
+#[allow(clippy::disallowed_methods)] // Which ones, and whether to write: for whoever runs the test.
 fn every_scenario_is_told_as_expected() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut files = Vec::new();
@@ -338,11 +340,8 @@ fn tell_plans(simulated: &mut Simulated, story: &mut String) -> BTreeMap<Cluster
         let plan = turn.plan(&seen, Around { fleet: simulated.fleet.facts(), now });
         let _ = writeln!(
             story,
-            "  {name}: {}",
-            format!(
-                "plan {}, handoffs planned {}, floor {}, optimum {}",
-                plan.hash, plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum
-            )
+            "  {name}: plan {}, handoffs planned {}, floor {}, optimum {}",
+            plan.hash, plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum
         );
         for (i, step) in plan.steps.iter().enumerate() {
             let _ = writeln!(story, "    {:>2}. {}", i + 1, step.action);
