@@ -40,7 +40,7 @@ fn so_many_clusters_are_in_a_roll_at_once() {
         "fleet holds mbx-ccr-01: cluster zzz is in its roll, fleet.maxClustersInRoll is 0; released by a \
          `maxClustersInRoll` of at least 1",
     );
-    story.fleet.clusters.insert("mbx-ccr-01".into(), cluster_facts(RollState::InRoll));
+    story.installed("EXNODE1", NEW);
     allows(&story, &pause("EXNODE2"));
 }
 
@@ -122,6 +122,6 @@ fn no_slot_is_taken_for_a_package_when_the_pause_is_held() {
     allows(&story, &stage("EXNODE2"));
     see(story.now, true, &mut story.node("EXNODE2").pending_reboot);
     assert_ne!(story.verdict(&stage("EXNODE2")), "allowed");
-    story.fleet.clusters.insert("mbx-ccr-01".into(), cluster_facts(RollState::InRoll));
+    story.installed("EXNODE1", NEW);
     allows(&story, &stage("EXNODE2"));
 }

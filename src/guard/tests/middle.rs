@@ -50,3 +50,24 @@ fn health_that_cannot_be_told_has_not_lasted() {
     story.policy().limits.soak = Duration::ZERO;
     passes(&story, RuleName::Soak, &pause("EXNODE1"));
 }
+
+#[test]
+fn a_node_that_was_lost_soaks_anew_when_it_is_back() {
+    let mut story = Story::ccr();
+    story.installed("EXNODE2", NEW);
+    see(story.now, Some(Verified { rollup: "ru8".into(), at: story.now }), &mut story.node("EXNODE2").verified);
+    story.pass(Duration::from_secs(3600));
+    passes(&story, RuleName::Soak, &handoff("MBX1", "EXNODE1", "EXNODE2"));
+    let back = story.now;
+    story.history.rejoined_at.insert("EXNODE2".into(), back);
+    story.pass(Duration::from_secs(60));
+    refuses(
+        &story,
+        RuleName::Soak,
+        &handoff("MBX1", "EXNODE1", "EXNODE2"),
+        "soak holds EXNODE1: nodes.EXNODE2.verified is healthy with ru8 since it came back at 2017-04-01T13:00:00Z; \
+         released at 2017-04-01T13:10:00Z, when EXNODE2 has been healthy for 10m",
+    );
+    story.pass(Duration::from_secs(540));
+    passes(&story, RuleName::Soak, &handoff("MBX1", "EXNODE1", "EXNODE2"));
+}

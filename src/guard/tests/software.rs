@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::guard::FailedHandoffs;
 use crate::guard::testing::*;
 use crate::model::{InstallKind, Known, MarkKind, NodeRef, PackageName, RuleName, Version};
 use crate::observed::{Copy, CopyStatus, Disk, GroupState, Services, Tries};
@@ -387,5 +388,35 @@ fn a_backup_of_a_copy_and_a_role_that_is_down_hold_the_pause() {
         RuleName::Preflight,
         &pause("EXNODE2"),
         "preflight holds EXNODE2: groups.MBX1.state is partially online; released by every role online",
+    );
+}
+
+#[test]
+fn a_handoff_that_fails_is_not_tried_without_end() {
+    let mut story = Story::ccr();
+    let again = handoff("MBX1", "EXNODE1", "EXNODE2");
+    passes(&story, RuleName::Budget, &again);
+    let fail = |story: &mut Story, failed| {
+        let what = FailedHandoffs { failed, at: story.now, why: "the group stayed where it was".into() };
+        story.history.failed_handoffs.insert("MBX1".into(), what);
+    };
+    fail(&mut story, 1);
+    refuses(
+        &story,
+        RuleName::Budget,
+        &again,
+        "budget holds MBX1: handoffs of MBX1 is 1 failed in a row, the last at 2017-04-01T12:00:00Z: the group stayed \
+         where it was; released at 2017-04-01T12:01:00Z, after a pause of 1m",
+    );
+    story.pass(Duration::from_secs(60));
+    passes(&story, RuleName::Budget, &again);
+    fail(&mut story, 3);
+    story.pass(Duration::from_secs(86_400));
+    refuses(
+        &story,
+        RuleName::Budget,
+        &again,
+        "budget holds MBX1: handoffs of MBX1 is 3 failed in a row, the last at 2017-04-01T12:01:00Z: the group stayed \
+         where it was; released by `rollward retry mbx-ccr-01` once the cause is cured: no try is left of 3",
     );
 }

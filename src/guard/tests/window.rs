@@ -64,6 +64,8 @@ fn a_pause_counts_with_everything_that_must_follow_it() {
          released at 2017-04-02T11:00:00Z, when the next window long enough opens",
     );
     passes(&story, RuleName::Window, &install("EXNODE2"));
+    // Copying ahead is held only where it would take the cluster's slot.
+    story.installed("EXNODE1", NEW);
     passes(&story, RuleName::Window, &stage("EXNODE2"));
 }
 
