@@ -244,7 +244,11 @@ impl Turn {
             }
             Err(hold) => {
                 self.say_refused(&action, std::slice::from_ref(&hold), around);
-                let wake = Wake::Idle(later(around.now, self.memory.idle_look()));
+                // If the claim's holder is gone, time alone ends it.
+                let wake = match self.memory.foreign_claim_ends() {
+                    Some(at) => Wake::Due(at.max(later(around.now, self.memory.soon(around.now)))),
+                    None => Wake::Idle(later(around.now, self.memory.idle_look())),
+                };
                 self.close(wake, around)
             }
         }
@@ -342,11 +346,11 @@ impl Turn {
 
     fn answered(&mut self, action: Action, answer: Answer, around: Around<'_>) -> Effect {
         self.note_answer(&action, &answer, around.now);
-        // What was not begun, or perhaps not, changes nothing that would wake us.
-        let refused = !matches!(answer, Answer::Accepted);
+        // What was not begun, or perhaps not, changes nothing that would wake us. Neither does a mark that is gone at once.
+        let silent = !matches!(answer, Answer::Accepted) || matches!(action, Action::Release { .. });
         self.say(around.now, EntryKind::Answered { action, answer });
         let soon = later(around.now, self.memory.soon(around.now));
-        self.close(if refused { Wake::Due(soon) } else { Wake::Idle(soon) }, around)
+        self.close(if silent { Wake::Due(soon) } else { Wake::Idle(soon) }, around)
     }
 
     // record

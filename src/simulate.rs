@@ -207,7 +207,9 @@ fn one(
 fn befall(specs: &BTreeMap<ClusterName, (Spec, Cast)>, rng: &mut ChaCha8Rng) -> BTreeMap<ClusterName, Befallen> {
     let mut worlds: BTreeMap<ClusterName, Befallen> = specs
         .iter()
-        .map(|(name, (spec, _))| (name.clone(), Befallen { seed: rng.random(), faults: spec.faults.clone() }))
+        .map(|(name, (spec, _))| {
+            (name.clone(), Befallen { seed: rng.random::<u32>().into(), faults: spec.faults.clone() })
+        })
         .collect();
     let names: Vec<&ClusterName> = specs.keys().collect();
     if names.is_empty() {

@@ -1,7 +1,12 @@
 mod cli;
 mod daemon;
 mod door;
+mod estates;
+mod finish;
+mod kill;
 mod layers;
 mod manifests;
 mod record;
+mod releases;
 mod scenarios;
+mod soak;

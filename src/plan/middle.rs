@@ -182,7 +182,9 @@ pub(super) fn next_begin(node: &NodeName, facts: &Facts<'_>) -> Option<Action> {
     if !is_staged(node, seen, facts) {
         return Some(Action::Stage { node: node.clone(), rollup });
     }
-    if spec.rollup.cluster_service == ClusterServiceRule::Stop && seen.cluster_service.surely(|runs| *runs) {
+    // A host that is no cluster has no cluster service to stop.
+    let stops = spec.rollup.cluster_service == ClusterServiceRule::Stop && facts.traits.can_stop_cluster_service;
+    if stops && seen.cluster_service.surely(|runs| *runs) {
         return Some(Action::StopCluster { node: node.clone() });
     }
     Some(if down {

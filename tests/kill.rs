@@ -1,0 +1,177 @@
+//! The daemon may be killed between any two effects of its loop, and started again with its state folder or without,
+//! here or on another host: the same handoffs, nothing violated, nothing left behind, every node updated.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollward::desired::Desired;
+use rollward::drivers::simulator::Hand;
+use rollward::fleet::simulated::{End, Simulated};
+use rollward::guard::{Approval, RuleSet};
+use rollward::model::time::later;
+use rollward::model::{ClusterName, Holder};
+use rollward::simulate::{LIMIT, RunEnd, look_back, open, to_the_end};
+
+use crate::estates::{self, CCR, SCC, SCR};
+
+/// Shape, and how roles are handed over.
+const ROLLS: &[(&str, &str, &str)] = &[
+    ("ccr", CCR, "when: anytime"),
+    ("ccr, offline", CCR, "when: anytime, style: offline"),
+    ("ccr, approved", CCR, "when: approval"),
+    ("scc", SCC, "when: anytime"),
+    ("scc, offline", SCC, "when: anytime, style: offline"),
+    ("scr", SCR, "when: anytime"),
+];
+
+/// Who goes on after the kill.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    /// The same host, with its state folder: approvals are remembered.
+    WithItsState,
+    /// The same host, with an empty state folder.
+    WithoutState,
+    /// Another host, which must wait until the first one's claim is silent.
+    Elsewhere,
+}
+
+/// The undisturbed roll gives the effects; then the daemon is killed after each of them.
+#[test]
+fn a_kill_at_any_effect_changes_nothing() {
+    for (name, shape, handoff) in ROLLS {
+        let desired = estates::estate(shape, handoff);
+        let (effects, undisturbed) = undisturbed(&desired);
+        assert_eq!((undisturbed.end, undisturbed.is_wrong()), (End::Converged, false), "{name}: {undisturbed:#?}");
+        for n in 0..effects {
+            for then in [Then::WithItsState, Then::WithoutState, Then::Elsewhere] {
+                // Another host costs nothing new at most effects, and time at all of them.
+                // Nor does it know of the approval: that is for people to give again.
+                if then == Then::Elsewhere && (n % 4 != 0 || handoff.contains("approval")) {
+                    continue;
+                }
+                let dead_for = if n % 2 == 0 { Duration::ZERO } else { Duration::from_secs(600) };
+                let (mut simulated, told) = killed(&desired, n);
+                resurrect(&mut simulated, &desired, then, dead_for);
+                let end = to_the_end(&mut simulated, LIMIT, true);
+                let end = look_back(&mut simulated, end);
+                let what = format!(
+                    "{name}, killed after effect {n} of {effects} ({told}), dead for {dead_for:?}, then {then:?}"
+                );
+                assert_eq!(end.end, End::Converged, "{what}: {end:#?}\n{}", story(&simulated));
+                assert_eq!(end.violations, Vec::<String>::new(), "{what}");
+                assert_eq!(end.leaks, Vec::<String>::new(), "{what}");
+                assert_eq!(end.handoffs, undisturbed.handoffs, "{what}: {end:#?}");
+            }
+        }
+    }
+}
+
+/// While nobody is in charge, a person pauses a node: it is left alone until they resume it.
+#[test]
+fn a_person_may_pause_a_node_while_the_daemon_is_dead() {
+    for (name, shape, handoff) in &ROLLS[..4] {
+        let desired = estates::estate(shape, handoff);
+        let (effects, _) = undisturbed(&desired);
+        for n in (0..effects).step_by(3) {
+            for node in ["A", "B"] {
+                let (mut simulated, told) = killed(&desired, n);
+                let cluster = simulated.worlds.keys().next().cloned().expect("a cluster");
+                // A role that we stopped cannot start on a node that somebody pauses under it: a stack's own dead end.
+                let world = simulated.worlds[&cluster].world();
+                if world.groups.values().any(|g| !g.wanted && g.owner.as_str() == node) {
+                    continue;
+                }
+                let paused = poke(&mut simulated, &cluster, &format!("pause {node}"));
+                resurrect(&mut simulated, &desired, Then::WithoutState, Duration::ZERO);
+                let end = to_the_end(&mut simulated, LIMIT, true);
+                let end = look_back(&mut simulated, end);
+                let what = format!("{name}, killed after effect {n} ({told}), {node} paused: {paused:?}");
+                assert_eq!(end.violations, Vec::<String>::new(), "{what}");
+                assert_eq!(end.unexplained, Vec::<String>::new(), "{what}\n{}", story(&simulated));
+                if paused.is_ok() && poke(&mut simulated, &cluster, &format!("resume {node}")).is_ok() {
+                    let end = to_the_end(&mut simulated, LIMIT, true);
+                    let end = look_back(&mut simulated, end);
+                    assert_eq!(end.end, End::Converged, "{what}, and resumed: {end:#?}\n{}", story(&simulated));
+                    assert_eq!((end.violations, end.leaks), (Vec::new(), Vec::new()), "{what}, and resumed");
+                }
+            }
+        }
+    }
+}
+
+/// While nobody is in charge, another controller claims the cluster, and leaves again.
+#[test]
+fn another_controller_may_claim_while_the_daemon_is_dead() {
+    let desired = estates::estate(CCR, "when: anytime, style: offline");
+    let (effects, undisturbed) = undisturbed(&desired);
+    for n in (0..effects).step_by(2) {
+        let (mut simulated, told) = killed(&desired, n);
+        let cluster = simulated.worlds.keys().next().cloned().expect("a cluster");
+        poke(&mut simulated, &cluster, "rival-claim other").expect("anybody may claim");
+        resurrect(&mut simulated, &desired, Then::WithItsState, Duration::ZERO);
+        simulated.run(Duration::from_secs(60));
+        // Gone without a word, or leaving properly.
+        if n % 4 == 0 {
+            poke(&mut simulated, &cluster, "rival-leaves other").expect("it was there");
+        }
+        let end = to_the_end(&mut simulated, LIMIT, true);
+        let end = look_back(&mut simulated, end);
+        let what = format!("killed after effect {n} ({told})");
+        assert_eq!(end.end, End::Converged, "{what}: {end:#?}");
+        assert_eq!((end.violations, end.leaks), (Vec::new(), Vec::new()), "{what}");
+        assert_eq!(end.handoffs, undisturbed.handoffs, "{what}");
+    }
+}
+
+fn undisturbed(desired: &Arc<Desired>) -> (u64, RunEnd) {
+    let mut simulated = open(desired, RuleSet::ALL).expect("the worlds are sound");
+    let end = to_the_end(&mut simulated, LIMIT, true);
+    (simulated.effects, look_back(&mut simulated, end))
+}
+
+/// The same roll, cut short; and the last thing that was done.
+fn killed(desired: &Arc<Desired>, after: u64) -> (Simulated, String) {
+    let mut simulated = open(desired, RuleSet::ALL).expect("the worlds are sound");
+    simulated.effects_left = Some(after);
+    assert_eq!(to_the_end(&mut simulated, LIMIT, true), End::Killed);
+    let told = simulated.actions().last().map_or_else(|| "nothing".to_owned(), |(_, _, action)| action.to_string());
+    (simulated, told)
+}
+
+fn resurrect(simulated: &mut Simulated, desired: &Arc<Desired>, then: Then, dead_for: Duration) {
+    simulated.advance(later(simulated.now, dead_for));
+    let approvals: Vec<(ClusterName, Vec<Approval>)> =
+        simulated.fleet.turns().map(|(name, turn)| (name.clone(), turn.history.approvals.clone())).collect();
+    match then {
+        Then::WithoutState => simulated.restart(),
+        Then::WithItsState => {
+            simulated.restart();
+            for (name, approvals) in approvals {
+                if let Some(turn) = simulated.fleet.turn_mut(&name) {
+                    turn.history.approvals = approvals;
+                }
+            }
+        }
+        Then::Elsewhere => {
+            let worlds = std::mem::take(&mut simulated.worlds);
+            *simulated = Simulated::new(Arc::clone(desired), worlds, Holder::from("another host"), RuleSet::ALL);
+        }
+    }
+}
+
+/// What the journal tells, for a test that fails.
+pub fn story(simulated: &Simulated) -> String {
+    let lines = simulated.journal.iter();
+    lines
+        .filter_map(|e| e.what.is_news().then(|| format!("{} {} {}", e.at, e.cluster, e.what)))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn poke(simulated: &mut Simulated, cluster: &ClusterName, deed: &str) -> Result<String, String> {
+    let hand: Hand = deed.parse().expect("the deed has words");
+    let now = simulated.now;
+    let said = simulated.worlds.get_mut(cluster).expect("the cluster exists").poke(hand, now);
+    simulated.fleet.wake(cluster, now);
+    said
+}
