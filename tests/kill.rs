@@ -161,11 +161,8 @@ fn resurrect(simulated: &mut Simulated, desired: &Arc<Desired>, then: Then, dead
 
 /// What the journal tells, for a test that fails.
 pub fn story(simulated: &Simulated) -> String {
-    let lines = simulated.journal.iter();
-    lines
-        .filter_map(|e| e.what.is_news().then(|| format!("{} {} {}", e.at, e.cluster, e.what)))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let news = simulated.journal.iter().filter(|e| e.what.is_news());
+    news.map(|e| format!("{} {} {}", e.at, e.cluster, e.what)).collect::<Vec<_>>().join("\n")
 }
 
 fn poke(simulated: &mut Simulated, cluster: &ClusterName, deed: &str) -> Result<String, String> {
