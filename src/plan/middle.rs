@@ -21,7 +21,8 @@ pub(super) fn duties(ask: &mut Ask<'_>) -> Option<Decision> {
     for (deadline, group, to) in duties {
         let Some(seen) = facts.seen.groups.get(group) else { continue };
         let Known::Known { value: Some(owner), .. } = &seen.owner else { continue };
-        if seen.state.surely(|state| *state == GroupState::Online) {
+        // What is under way with it ends first, well or not.
+        if seen.state.surely(|state| *state == GroupState::Online) || is_busy_on(owner, facts) {
             continue;
         }
         let start = Action::StartRole { group: group.clone(), node: owner.clone() };
@@ -31,8 +32,14 @@ pub(super) fn duties(ask: &mut Ask<'_>) -> Option<Decision> {
             let holds = holds(&over, facts);
             !holds.is_empty() && !holds.iter().all(is_passing)
         };
-        let decision =
-            if owner == to || deadline <= facts.now || closed() { ask.may(start) } else { ask.may(over.clone()) };
+        let decision = if owner == to {
+            ask.may(start)
+        } else if deadline <= facts.now || closed() {
+            // Where it cannot start, as on a node that somebody has paused meanwhile, its way on is the way out.
+            ask.may(start).or_else(|| ask.may(over.clone()))
+        } else {
+            ask.may(over.clone())
+        };
         if decision.is_some() {
             return decision;
         }

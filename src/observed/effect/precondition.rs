@@ -40,6 +40,8 @@ pub fn precondition(action: &Action, seen: &Observation) -> Result<(), Evidence>
         Action::StartRole { group, node } => {
             owner(seen, group, node)?;
             up(seen, node)?;
+            // What goes offline on a paused node cannot be brought online there.
+            paused(seen, node, false)?;
             state(seen, group, "down", |s| *s != GroupState::Online)
         }
         Action::StopCluster { node } => {
