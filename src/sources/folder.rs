@@ -109,6 +109,10 @@ fn commit_of(path: &Path) -> Option<Arc<str>> {
         let text = fs::read_to_string(&dot_git).ok()?;
         dot_git.parent()?.join(text.strip_prefix("gitdir:")?.trim())
     };
+    // While git changes the files, they belong to no commit.
+    if git_dir.join("index.lock").exists() {
+        return None;
+    }
     let common =
         fs::read_to_string(git_dir.join("commondir")).map_or_else(|_| git_dir.clone(), |c| git_dir.join(c.trim()));
     let mut at = fs::read_to_string(git_dir.join("HEAD")).ok()?.trim().to_owned();
