@@ -238,17 +238,15 @@ impl Daemon<'_> {
             for (name, effect) in self.fleet.begin_due(self.clock.now()) {
                 self.start(name, effect);
             }
-            if self.tasks.is_empty() {
-                if let Some(ended) = self.ended() {
-                    return ended;
-                }
-                if self.jump() {
-                    continue;
-                }
+            if let Some(ended) = self.ended().filter(|_| self.tasks.is_empty()) {
+                return ended;
             }
             let timeout = self.options.timeout.map(|t| t.saturating_sub(started.elapsed()));
             if timeout == Some(Duration::ZERO) {
                 return Ended::TimeOut;
+            }
+            if self.tasks.is_empty() && self.jump() {
+                continue;
             }
             let wait = self.wait(timeout);
             let event = tokio::select! {
