@@ -461,10 +461,13 @@ impl Turn {
 
     fn wake_for_wait(&mut self, until: Option<Time>, now: Time) -> Wake {
         match until {
-            Some(at) => Wake::Due(at.max(later(now, Duration::from_millis(100)))),
+            Some(at) if at > now => Wake::Due(at),
+            // It should have been released by now. Nothing is gained by asking again at once, and for ever.
+            Some(_) => Wake::Due(later(now, self.memory.idle_look())),
             None if !self.memory.pending.is_empty() => Wake::Idle(later(now, self.memory.soon(now))),
-            None => match self.memory.foreign_claim_ends() {
-                Some(at) => Wake::Due(at.max(later(now, self.memory.soon(now)))),
+            // A foreign claim that is silent already is in nobody's way: something else is waited for.
+            None => match self.memory.foreign_claim_ends().filter(|at| *at > now) {
+                Some(at) => Wake::Due(at),
                 None => Wake::Idle(later(now, self.memory.idle_look())),
             },
         }
