@@ -17,7 +17,7 @@
 //!   - {after: 30m, stop: {cluster: mbx, why: "storm"}}
 //!   - {after: 40m, go: {cluster: mbx}}
 //!   - {after: 45m, retry: {cluster: mbx}}
-//!   - {after: 50m, release: {cluster: mbx}}
+//!   - {after: 50m, release: {cluster: mbx}}   # and `refused: true`, where a command must be refused
 //!   - {after: 55m, takeover: mbx}
 //!   - {after: 60m, record: broken}        # the journal cannot be written; `record: mended` ends that
 //!   - {after: 70m, manifests: other.yaml} # a file beside this one is committed in its place, broken or not
@@ -65,6 +65,8 @@ struct Happening {
     go: Option<Whom>,
     retry: Option<Whom>,
     release: Option<Whom>,
+    #[serde(default)]
+    refused: bool,
     takeover: Option<ClusterName>,
     record: Option<String>,
     manifests: Option<String>,
@@ -382,7 +384,8 @@ fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path, keeper:
     let now = simulated.now;
     let command = |simulated: &mut Simulated, cluster: &ClusterName, command: Command| {
         let world = simulated.worlds.get_mut(cluster).expect("the cluster exists");
-        world.command_now(command, now).expect("the command is carried out");
+        let done = world.command_now(command, now);
+        assert_eq!(done.is_err(), happening.refused, "{}: {done:?}", file.display());
         simulated.fleet.wake(cluster, now);
     };
     if let Some(poke) = &happening.poke {

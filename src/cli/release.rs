@@ -6,7 +6,8 @@ use crate::door::Request;
 use crate::guard::Command;
 use crate::model::ClusterName;
 
-/// Remove every mark of rollward's from a cluster, and forget it. Finishes nothing: look at `observe` first.
+/// Give back the nodes that rollward has paused in a cluster, remove every mark of its, and forget it. Refused while
+/// something that it began is still under way.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without a manifest of the cluster, the last good one in the state folder says how to reach it.

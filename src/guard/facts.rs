@@ -211,7 +211,8 @@ pub enum Command {
         /// Of one node, or all.
         node: Option<NodeName>,
     },
-    /// Remove every controller's mark and the claim: finish nothing, only forget.
+    /// Give back what controllers have paused, and remove their marks and the claim; refused while something of theirs
+    /// is in its middle.
     Release,
 }
 

@@ -168,9 +168,11 @@ fn is_closed(closed: &BTreeSet<(GroupName, NodeName)>, group: &GroupName, node: 
     !closed.is_empty() && closed.contains(&(group.clone(), node.clone()))
 }
 
-/// The node can own the group: it is up, nobody else's pause is on it, and it is in no quarantine.
+/// The node can own the group: it is up, nobody else's pause or `hold:` is on it, and it is in no quarantine.
 fn may_own(node: &NodeName, group: &Group, facts: &Facts<'_>) -> bool {
     let seen = facts.seen;
+    let held =
+        || facts.rules.has(RuleName::Declared) && facts.desired.nodes.get(node).is_some_and(|spec| spec.hold.is_some());
     let quarantined =
         || seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Quarantine { node: n, .. } if n == node));
     let takes_roles = match seen.pause_of(node) {
@@ -178,7 +180,7 @@ fn may_own(node: &NodeName, group: &Group, facts: &Facts<'_>) -> bool {
         PauseOf::Nobody | PauseOf::ResumedByPerson(_) => seen.is_up(node),
         PauseOf::Person | PauseOf::Unknown(_) => false,
     };
-    takes_roles && group.possible_owners.surely(|owners| owners.contains(node)) && !quarantined()
+    takes_roles && group.possible_owners.surely(|owners| owners.contains(node)) && !quarantined() && !held()
 }
 
 /// What a handoff of the role costs: one, or its weighted seconds of outage.

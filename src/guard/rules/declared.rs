@@ -11,16 +11,17 @@ pub(super) const RULE: Rule = Rule {
     name: RuleName::Declared,
     judges: "begins",
     judges_finishing: false,
-    says_no_to: "work on a node with a `hold:`; anything in a cluster with a node that no line declares",
+    says_no_to: "work on a node with a `hold:`, and a handoff to it; anything in a cluster with a node that no line declares",
     judge,
     checks: super::no_checks,
 };
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let cluster = facts.desired;
-    if let Some((node, spec)) = action.node().and_then(|n| cluster.nodes.get_key_value(n))
-        && let Some(why) = &spec.hold
-    {
+    // Nobody knows whether what the node is held for spares a role there.
+    let target = matches!(action, Action::Handoff { .. } | Action::StopRole { .. }).then(|| action.to()).flatten();
+    let touched = action.node().into_iter().chain(target).filter_map(|n| cluster.nodes.get_key_value(n));
+    if let Some((node, spec, why)) = touched.filter_map(|(n, spec)| Some((n, spec, spec.hold.as_ref()?))).next() {
         return Err(say::on_node(
             RuleName::Declared,
             node,

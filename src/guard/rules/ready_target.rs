@@ -232,7 +232,7 @@ fn not_stale_needlessly(
     }
     for (name, spec) in &facts.desired.nodes {
         let owner = seen.possible_owners.surely(|owners| owners.contains(name));
-        if name == from || !owner || !in_service(name, facts) {
+        if name == from || !owner || spec.hold.is_some() || !in_service(name, facts) {
             continue;
         }
         let current = standing(name, &spec.rollup, facts) == Some(Standing::Current);
@@ -243,7 +243,7 @@ fn not_stale_needlessly(
                 ReleaseKind::Progress,
                 format!("{name} as the target"),
             );
-        } else if stale(name) && spec.hold.is_none() && can_be_updated(group, name, &spec.rollup, facts) {
+        } else if stale(name) && can_be_updated(group, name, &spec.rollup, facts) {
             let fact = format!("{name}, which owns no role and could be updated first,");
             found.add(
                 Evidence::new(fact, "stale", facts.seen.at),

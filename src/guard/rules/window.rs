@@ -48,14 +48,11 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         return Ok(());
     }
     // The node that is vacated must be updated in a window for work: in the one that is open then, or, where handoffs
-    // have windows of their own, in the next one.
+    // have windows of their own and what is left of that one is too short, in the next one.
     let begin = later(facts.now, handoff.alone);
     let way = way_of(from, 0, groups_on(from, facts).saturating_sub(1), facts);
     let own_windows = policy.handoff.when.needs_window() && policy.handoff_windows.is_some();
-    if own_windows
-        && opening_at(&policy.windows, begin).is_none()
-        && next_opening(&policy.windows, begin).is_some_and(|next| next.fits(next.from, way))
-    {
+    if own_windows && next_opening(&policy.windows, begin).is_some_and(|next| next.fits(next.from, way)) {
         return Ok(());
     }
     fits("work", &policy.windows, handoff.alone, way, action, facts)

@@ -119,7 +119,7 @@ fn a_stale_target_waits_for_a_current_one_with_room() {
     for node in ["EXNODE2", "EXNODE3"] {
         if let Some(spec) = story.desired.nodes.get_mut(node) {
             spec.max_roles = Some(2);
-            spec.hold = Some("later".into());
+            spec.hold = (node == "EXNODE2").then(|| "later".into());
         }
     }
     refuses(

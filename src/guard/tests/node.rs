@@ -197,7 +197,7 @@ fn another_installer_at_work_is_waited_for() {
 }
 
 #[test]
-fn a_held_node_is_left_alone_and_may_still_take_a_role() {
+fn a_held_node_is_left_alone_and_takes_no_role() {
     let mut story = Story::ccr();
     story.installed("EXNODE2", NEW);
     if let Some(spec) = story.desired.nodes.get_mut("EXNODE2") {
@@ -210,7 +210,13 @@ fn a_held_node_is_left_alone_and_may_still_take_a_role() {
         "declared holds EXNODE2: spec.nodes.EXNODE2.hold is \"disk is being replaced\" (ccr.yaml:11); \
          released by taking `hold` out of the node's line, ccr.yaml:11",
     );
-    allows(&story, &handoff("MBX1", "EXNODE1", "EXNODE2"));
+    refuses(
+        &story,
+        RuleName::Declared,
+        &handoff("MBX1", "EXNODE1", "EXNODE2"),
+        "declared holds EXNODE2: spec.nodes.EXNODE2.hold is \"disk is being replaced\" (ccr.yaml:11); \
+         released by taking `hold` out of the node's line, ccr.yaml:11",
+    );
 }
 
 #[test]

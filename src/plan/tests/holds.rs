@@ -57,13 +57,11 @@ fn a_group_that_may_go_nowhere_keeps_its_node_from_being_paused() {
 }
 
 #[test]
-fn a_passive_node_that_is_held_by_its_line_takes_the_role_as_a_last_resort() {
+fn a_passive_node_that_is_held_by_its_line_gets_no_role() {
     let world = World::ccr().wanted(|cluster| {
         cluster.nodes.get_mut("B").unwrap().hold = Some("disk on order".into());
     });
-    assert_eq!(world.next(), "Handoff \"MBX\" from A to B, online");
-    let plan = world.plan();
-    assert_eq!((plan.handoffs.planned, rules_of(&plan.holds).as_str()), (1, "active-node, declared"));
+    assert_eq!(world.next(), "blocked: active-node, declared");
 }
 
 #[test]

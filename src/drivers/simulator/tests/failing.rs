@@ -207,3 +207,24 @@ fn the_same_seed_tells_the_same_story_and_another_another() {
     assert_eq!(tell(1, false), tell(1, true));
     assert_ne!(tell(1, false), tell(2, false));
 }
+
+#[test]
+fn a_release_gives_back_what_is_paused_and_forgets_nothing_that_is_in_its_middle() {
+    let mut s = emptied("");
+    s.done(pause("N2"));
+    let release = |s: &mut Story| {
+        let now = s.now();
+        s.sim.command_now(crate::guard::Command::Release, now)
+    };
+    s.begin(install("N2"), Vec::new());
+    assert!(release(&mut s).is_err_and(|why| why.contains("is running")));
+    s.wait(20);
+    s.poke("crash N2").expect("done");
+    let said = release(&mut s).expect("the cluster has its quorum");
+    assert!(said.contains("stays paused, with its mark"), "{said}");
+    s.poke("boot N2").expect("done");
+    s.wait(10);
+    let said = release(&mut s).expect("nothing runs");
+    assert!(said.contains("N2 is resumed"), "{said}");
+    assert_eq!((s.world().nodes["N2"].paused, s.world().store.marks.len()), (None, 0));
+}

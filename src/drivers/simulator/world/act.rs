@@ -275,15 +275,51 @@ impl World {
                 }
                 Ok(format!("{forgotten} failed tries are forgotten"))
             }
-            Command::Release => {
-                let before = self.store.marks.len();
-                self.store.marks.retain(|m| !m.kind.is_controllers());
-                let removed = before - self.store.marks.len();
-                let claim = self.store.claim.take();
-                let claim = claim.map_or(String::new(), |c| format!(" and the claim {c}"));
-                Ok(format!("removed {removed} marks{claim}; what is paused stays paused"))
+            Command::Release => self.forget(),
+        }
+    }
+
+    /// Gives back what controllers have paused, and removes their marks and the claim; nothing while something is in its
+    /// middle, which nobody would end then.
+    fn forget(&mut self) -> Result<String, String> {
+        if let Some((node, work)) = self.nodes.iter().find_map(|(node, truth)| Some((node, truth.running()?))) {
+            return Err(format!("on {node}, {} is running: release the cluster again when it has ended", work.action));
+        }
+        let stopped = |mark: &Mark| match &mark.kind {
+            MarkKind::StoppedRole { group, .. } => {
+                self.groups.get(group).filter(|g| g.state != GroupState::Online).map(|_| group.clone())
+            }
+            _ => None,
+        };
+        if let Some(group) = self.store.marks.iter().find_map(stopped) {
+            return Err(format!("{group:?} was stopped to be handed over: start it, and release the cluster again"));
+        }
+        let paused = |mark: &Mark| match &mark.kind {
+            MarkKind::Pause { node } => Some(node.clone()),
+            _ => None,
+        };
+        let (back, down): (Vec<_>, Vec<_>) =
+            self.store.marks.iter().filter_map(paused).partition(|node| self.is_member(node));
+        for node in &back {
+            if self.nodes.get_mut(node).is_some_and(|truth| truth.paused.take().is_some()) {
+                self.arm_failback(node, None);
             }
         }
+        let before = self.store.marks.len();
+        let kept = |mark: &Mark| paused(mark).is_some_and(|node| down.contains(&node));
+        self.store.marks.retain(|mark| !mark.kind.is_controllers() || kept(mark));
+        let mut done = format!("removed {} marks", before - self.store.marks.len());
+        if let Some(claim) = self.store.claim.take() {
+            done += &format!(" and the claim {claim}");
+        }
+        for node in back {
+            done += &format!("; {node} is resumed");
+        }
+        for node in down {
+            done +=
+                &format!("; {node} is down and stays paused, with its mark: release the cluster again when it is up");
+        }
+        Ok(done)
     }
 }
 
