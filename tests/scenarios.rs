@@ -354,6 +354,12 @@ fn tell_plans(simulated: &mut Simulated, story: &mut String) -> BTreeMap<Cluster
         for hold in &plan.holds {
             let _ = writeln!(story, "    {hold}");
         }
+        let nothing = Known::unknown("nothing was asked for yet");
+        let facts = turn.facts(&seen, &nothing, Around { fleet: simulated.fleet.facts(), now });
+        for change in plan::relax(&facts, &plan).into_iter().flat_map(|relaxation| relaxation.changes) {
+            let place = change.place(&turn.desired).map(|place| format!(" ({place})")).unwrap_or_default();
+            let _ = writeln!(story, "    would be enough: {}{place}", change.how(&turn.desired));
+        }
         planned.insert(name.clone(), plan.steps.iter().map(|s| s.action.to_string()).collect());
     }
     planned

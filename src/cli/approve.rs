@@ -39,9 +39,9 @@ impl Approve {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let Self { cluster, hash, expires, from } = self;
         let loaded = load::load(global, &from.manifests)?;
-        loaded.pick(std::slice::from_ref(&cluster))?;
-        let looks = live::look(global, &loaded)?;
-        let Some(look) = looks.iter().find(|look| look.desired.name == cluster) else {
+        let of = loaded.pick(std::slice::from_ref(&cluster))?;
+        let looks = live::look(global, &loaded, &live::Asked { of: &of, ..Default::default() })?;
+        let Some(look) = looks.first() else {
             bail!("{cluster} could not be looked at");
         };
         let plan = &look.plan;

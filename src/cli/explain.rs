@@ -1,10 +1,11 @@
 //! `explain`: for every node that is not at its target, what it waits for.
 
 use super::args::{From, Global};
-use super::output::{Clusters, Explained, Source};
+use super::output::{Clusters, Explained, Relaxation, Source};
 use super::{Exit, UsageError, ask, live, load, text};
 use crate::door::Request;
 use crate::model::{ClusterName, NodeName};
+use crate::plan::Supposition;
 
 /// Explain why a node is not at its target: what it waits for, on what evidence, and what releases it.
 #[derive(Debug, clap::Args)]
@@ -13,7 +14,8 @@ Tells what the running daemon saw last, and how long ago that was; looks for its
 
 Examples:
   rollward explain mbx-ccr-01
-  rollward explain mbx-ccr-01 EXNODE1 --live")]
+  rollward explain mbx-ccr-01 EXNODE1 --live
+  rollward explain mbx-ccr-01 --if 'node EXNODE2 up' --if 'window open'")]
 pub(super) struct Explain {
     /// The cluster
     #[arg(value_name = "CLUSTER")]
@@ -24,6 +26,9 @@ pub(super) struct Explain {
     /// Look again, now
     #[arg(long)]
     live: bool,
+    /// Look again, and say what would come next if this were true, such as 'node EXNODE2 up'; can be given several times
+    #[arg(long = "if", value_name = "WHAT")]
+    suppose: Vec<Supposition>,
     #[command(flatten)]
     from: From,
 }
@@ -31,7 +36,8 @@ pub(super) struct Explain {
 impl Explain {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let request = Request::Explain { cluster: self.cluster.clone(), node: self.node.clone() };
-        let answer = if self.live { None } else { ask::daemon(global, &request)? };
+        let live = self.live || !self.suppose.is_empty();
+        let answer = if live { None } else { ask::daemon(global, &request)? };
         let clusters = match answer {
             Some(answer) => {
                 if let Some(why) = answer.pointer("/clusters/0/error").and_then(serde_json::Value::as_str) {
@@ -40,7 +46,7 @@ impl Explain {
                 serde_json::from_value::<Clusters<Explained>>(answer)?.clusters
             }
             None => {
-                if !self.live {
+                if !live {
                     global.note("no daemon is running with this state folder; looking for myself");
                 }
                 vec![self.live(global)?]
@@ -52,9 +58,10 @@ impl Explain {
 
     fn live(&self, global: &Global) -> anyhow::Result<Explained> {
         let loaded = load::load(global, &self.from.manifests)?;
-        loaded.pick(std::slice::from_ref(&self.cluster))?;
-        let looks = live::look(global, &loaded)?;
-        let Some(look) = looks.iter().find(|look| look.desired.name == self.cluster) else {
+        let of = loaded.pick(std::slice::from_ref(&self.cluster))?;
+        let looks =
+            live::look(global, &loaded, &live::Asked { of: &of, suppose: &self.suppose, ..Default::default() })?;
+        let Some(look) = looks.first() else {
             anyhow::bail!("{} could not be looked at", self.cluster);
         };
         if let Some(node) = self.node.as_ref().filter(|node| !look.reports.iter().any(|report| report.node == **node)) {
@@ -63,14 +70,10 @@ impl Explain {
             return Err(UsageError(format!("{} has no node {node}; its nodes are {known}", self.cluster)).into());
         }
         let decision = &look.plan.decision;
-        Ok(Explained::new(
-            &look.desired,
-            &look.seen,
-            decision,
-            &look.reports,
-            self.node.as_ref(),
-            Source::Live,
-            look.now,
-        ))
+        let only = self.node.as_ref();
+        let mut told = Explained::new(&look.desired, &look.seen, decision, &look.reports, only, Source::Live, look.now);
+        told.supposed = self.suppose.iter().map(ToString::to_string).collect();
+        told.relaxation = look.relaxation.as_ref().map(|relaxation| Relaxation::new(relaxation, &look.desired));
+        Ok(told)
     }
 }

@@ -16,8 +16,8 @@ use crate::fleet::Fleet;
 use crate::guard::{Command, History, RuleSet};
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Known, NodeName, Time};
-use crate::observed::Observation;
-use crate::plan::{self, NodeReport, Plan};
+use crate::observed::{Observation, effect};
+use crate::plan::{self, NodeReport, Plan, Relaxation, Supposed, Supposition};
 use crate::reconcile::Around;
 use crate::record::{Entry, EntryKind, OpenError, OpenMode, Store};
 use crate::{clock, daemon};
@@ -32,8 +32,21 @@ pub(super) struct Look {
     pub plan: Plan,
     /// Why no node is further.
     pub reports: Vec<NodeReport>,
+    /// What would have to change, where no step leads to the target.
+    pub relaxation: Option<Relaxation>,
     /// When it was decided, by the cluster's clock.
     pub now: Time,
+}
+
+/// What is asked of a look.
+#[derive(Default)]
+pub(super) struct Asked<'a> {
+    /// Only of these clusters. The others are looked at as well, for what they say of these.
+    pub of: &'a [ClusterName],
+    /// As if it were this time.
+    pub at: Option<Time>,
+    /// As if this were true.
+    pub suppose: &'a [Supposition],
 }
 
 /// A driver that is open, and the clock that it goes by.
@@ -108,11 +121,11 @@ fn look_at(global: &Global, loaded: &Loaded, names: &[ClusterName]) -> anyhow::R
     Ok(opened.into_iter().filter_map(together).collect())
 }
 
-/// Looks at every cluster, and plans each knowing of the others, as the daemon would.
+/// Looks at every cluster, and plans those asked for knowing of the others, as the daemon would.
 ///
 /// # Errors
 /// A driver cannot be opened, or the record cannot be read.
-pub(super) fn look(global: &Global, loaded: &Loaded) -> anyhow::Result<Vec<Look>> {
+pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyhow::Result<Vec<Look>> {
     let names: Vec<_> = loaded.desired.clusters.keys().cloned().collect();
     let seen = look_at(global, loaded, &names)?;
     let store = match Store::open(&global.state()?, OpenMode::Read) {
@@ -136,14 +149,21 @@ pub(super) fn look(global: &Global, loaded: &Loaded) -> anyhow::Result<Vec<Look>
         fleet.look(&cluster.name, seen, now);
     }
     let nothing = Known::unknown("nothing was asked for yet");
-    let look = |(desired, _, seen): Seen| {
+    let look = |(desired, _, mut seen): Seen| {
         let turn = fleet.turn(&desired.name)?;
-        let around = Around { fleet: fleet.facts(), now };
-        let plan = fleet.plan(&desired.name, &seen, now)?;
-        let reports = plan::explain(&turn.facts(&seen, &nothing, around));
-        Some(Look { desired, seen, plan, reports, now })
+        let now = asked.at.unwrap_or(now);
+        if asked.at.is_some() {
+            effect::look_again(&mut seen, now);
+        }
+        let facts = turn.facts(&seen, &nothing, Around { fleet: fleet.facts(), now });
+        let supposed = Supposed::new(&facts, asked.suppose);
+        let facts = supposed.facts(&facts);
+        let plan = plan::plan(&facts);
+        let (reports, relaxation) = (plan::explain(&facts), plan::relax(&facts, &plan));
+        Some(Look { desired, seen, plan, reports, relaxation, now })
     };
-    Ok(seen.into_iter().filter_map(look).collect())
+    let wanted = |(desired, ..): &Seen| asked.of.contains(&desired.name);
+    Ok(seen.into_iter().filter(wanted).filter_map(look).collect())
 }
 
 /// What each driver says of what it needs; nothing of simulated clusters' packages, which need no file.

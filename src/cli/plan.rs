@@ -1,8 +1,10 @@
 //! `plan`: a live look, and what would be done from there. Takes no lock and writes nothing.
 
 use super::args::{Global, Manifests};
+use super::live::{Asked, Look};
 use super::output::{Clusters, Observed, Planned};
 use super::{Exit, live, load, text};
+use crate::model::Time;
 
 /// Show what would be done, in which order, at what cost, and what stands in the way.
 #[derive(Debug, clap::Args)]
@@ -12,22 +14,26 @@ Looks at the real clusters, takes no lock and writes nothing.
 Examples:
   rollward plan /etc/rollward/manifests
   rollward plan manifests/demo --cluster mbx-ccr-01
+  rollward plan manifests/demo --at 2017-04-08T02:00:00Z
   rollward plan manifests/demo --output json | jq '.clusters[].handoffs'")]
 pub(super) struct Plan {
     #[command(flatten)]
     manifests: Manifests,
+    /// Plan as if it were this time, with everything else as it is now
+    #[arg(long, value_name = "TIME")]
+    at: Option<Time>,
 }
 
 impl Plan {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let loaded = load::load(global, &self.manifests.paths)?;
         let names = loaded.pick(&self.manifests.clusters)?;
-        let looks = live::look(global, &loaded)?;
-        let clusters = looks
-            .iter()
-            .filter(|look| names.contains(&look.desired.name))
-            .map(|look| Planned::new(&look.desired.name, &Observed::new(&look.desired, &look.seen), &look.plan))
-            .collect();
+        let looks = live::look(global, &loaded, &Asked { of: &names, at: self.at, ..Default::default() })?;
+        let planned = |look: &Look| {
+            let observed = Observed::new(&look.desired, &look.seen);
+            Planned::new(&look.desired, &observed, &look.plan, look.relaxation.as_ref())
+        };
+        let clusters = looks.iter().map(planned).collect();
         global.emit(&Clusters { clusters }, text::plan::text)?;
         Ok(loaded.exit())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::args::{Global, Manifests, duration};
-use super::output::{Clusters, Explained, Hold, Ran, RanRole, RunState, Source, Status};
+use super::output::{Clusters, Explained, Hold, Ran, RanRole, Relaxation, RunState, Source, Status};
 use super::text::live::Live;
 use super::{Exit, live, load, text};
 use crate::daemon::{self, ClusterReport, Describe, Ended, Report, RunError, RunOptions, Told};
@@ -151,8 +151,13 @@ impl Describe for Words {
             return crate::door::refusal(format!("{} has not been looked at yet", turn.desired.name));
         };
         let nothing = Known::unknown("nothing was asked for yet");
-        let reports = plan::explain(&turn.facts(&look.seen, &nothing, around));
-        value(&Explained::new(&turn.desired, &look.seen, &look.decision, &reports, node, Source::Daemon, around.now))
+        let facts = turn.facts(&look.seen, &nothing, around);
+        let reports = plan::explain(&facts);
+        let mut told =
+            Explained::new(&turn.desired, &look.seen, &look.decision, &reports, node, Source::Daemon, around.now);
+        let relaxation = plan::relax(&facts, &plan::plan(&facts));
+        told.relaxation = relaxation.map(|relaxation| Relaxation::new(&relaxation, &turn.desired));
+        value(&told)
     }
 }
 

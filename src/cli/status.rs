@@ -46,12 +46,12 @@ impl StatusArgs {
     fn live(&self, global: &Global) -> anyhow::Result<Vec<Status>> {
         let loaded = load::load(global, &self.from.manifests)?;
         let names = loaded.pick(self.cluster.as_slice())?;
-        let looks = live::look(global, &loaded)?;
+        let looks = live::look(global, &loaded, &live::Asked { of: &names, ..Default::default() })?;
         let status = |look: &live::Look| {
             let counts = look.plan.handoffs;
             Status::new(&look.desired, &look.seen, &look.plan.decision, counts, Source::Live, look.now)
         };
-        Ok(looks.iter().filter(|look| names.contains(&look.desired.name)).map(status).collect())
+        Ok(looks.iter().map(status).collect())
     }
 
     fn recorded(&self, global: &Global) -> anyhow::Result<Vec<Status>> {

@@ -17,9 +17,11 @@ mod middle;
 mod newly;
 mod outage;
 mod progress;
+mod relax;
 mod report;
 mod rest;
 mod search;
+mod suppose;
 mod unroll;
 
 #[cfg(test)]
@@ -37,7 +39,9 @@ pub use claim::needs_claim;
 pub use decide::decide;
 pub use forecast::forecast;
 pub use hash::{plan_hash, scope_hash};
+pub use relax::{Relaxation, relax};
 pub use report::explain;
+pub use suppose::{NotSupposed, Supposed, Supposition};
 pub use unroll::plan;
 
 /// What to do next.

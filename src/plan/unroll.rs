@@ -55,6 +55,14 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
     }
 }
 
+/// Whether the plan from here ends with every node at its target.
+pub(super) fn reaches_target(facts: &Facts<'_>) -> bool {
+    let mut future = Future::new(facts);
+    let first = decide(&future.at(future.rules));
+    future.unroll(&first);
+    super::rest::all_current(&future.at(future.rules))
+}
+
 fn count(sequence: &[PlannedHandoff]) -> u32 {
     u32::try_from(sequence.len()).unwrap_or(u32::MAX)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::look;
 use super::observe::{Observed, Unknown};
-use super::plan::Decision;
+use super::plan::{Decision, Relaxation};
 use super::seconds::Seconds;
 use super::status::Source;
 use crate::desired::Cluster;
@@ -37,6 +37,12 @@ pub struct Explained {
     pub nodes: Vec<ExplainedNode>,
     /// What stands in the way of the whole cluster.
     pub holds: Vec<Hold>,
+    /// What would have to change, where no step leads to the target.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relaxation: Option<Relaxation>,
+    /// What was supposed to be true, if anything.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub supposed: Vec<String>,
     /// Facts that could not be seen.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unknown: Vec<Unknown>,
@@ -87,6 +93,8 @@ impl Explained {
             action: action(decision, seen),
             nodes,
             holds: decision.holds().iter().filter(|hold| of_interest(hold, only)).map(Hold::from).collect(),
+            relaxation: None,
+            supposed: Vec::new(),
             unknown: Observed::new(desired, seen).unknown,
         }
     }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::observe::{Observed, Unknown};
 use super::seconds::Seconds;
-use crate::model::{self, ActionKind, ClusterName, Time};
+use crate::desired::Cluster;
+use crate::model::{self, ActionKind, Time};
 use crate::plan;
 use crate::record::RollCounts;
 
@@ -33,9 +34,35 @@ pub struct Planned {
     pub roles: Vec<RoleOutage>,
     /// What stands in the way of everything that is left.
     pub holds: Vec<Hold>,
+    /// What would have to change, where no step leads to the target.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relaxation: Option<Relaxation>,
     /// Facts that could not be seen.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unknown: Vec<Unknown>,
+}
+
+/// Changes that a person could make, all of them together, so that steps lead to the target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Relaxation {
+    /// The changes.
+    pub changes: Vec<Change>,
+    /// True if no smaller set of changes is enough; else only that none of these can be left out.
+    pub smallest: bool,
+}
+
+/// One change that a person could make.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// What would be true, as `explain --if` takes it.
+    pub suppose: String,
+    /// What to do.
+    pub how: String,
+    /// The line of a manifest that it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub place: Option<String>,
 }
 
 /// What comes of a plan now.
@@ -161,7 +188,12 @@ pub struct RoleOutage {
 
 impl Planned {
     /// The document of a plan.
-    pub fn new(name: &ClusterName, observed: &Observed, plan: &plan::Plan) -> Self {
+    pub fn new(
+        desired: &Cluster,
+        observed: &Observed,
+        plan: &plan::Plan,
+        relaxation: Option<&plan::Relaxation>,
+    ) -> Self {
         let until = if let plan::Decision::Wait { until, .. } = &plan.decision { *until } else { None };
         let mut handoffs = Handoffs::from(plan.handoffs);
         match &plan.optimum {
@@ -175,7 +207,7 @@ impl Planned {
             }
         }
         Self {
-            name: name.to_string(),
+            name: desired.name.to_string(),
             observed_at: observed.observed_at,
             decision: (&plan.decision).into(),
             until,
@@ -188,8 +220,21 @@ impl Planned {
                 .map(|(name, outage)| RoleOutage { name: name.to_string(), predicted_outage_seconds: (*outage).into() })
                 .collect(),
             holds: plan.holds.iter().map(Hold::from).collect(),
+            relaxation: relaxation.map(|relaxation| Relaxation::new(relaxation, desired)),
             unknown: observed.unknown.clone(),
         }
+    }
+}
+
+impl Relaxation {
+    /// The document of it.
+    pub fn new(relaxation: &plan::Relaxation, desired: &Cluster) -> Self {
+        let change = |supposition: &plan::Supposition| Change {
+            suppose: supposition.to_string(),
+            how: supposition.how(desired),
+            place: supposition.place(desired).map(ToString::to_string),
+        };
+        Self { changes: relaxation.changes.iter().map(change).collect(), smallest: relaxation.smallest }
     }
 }
 

@@ -28,6 +28,9 @@ fn one(text: &mut String, explained: &Explained) {
         let _ = write!(text, ": {action}");
     }
     let _ = writeln!(text, " {FAINT}({}){FAINT:#}", source(explained.source, explained.observed_at, now));
+    if !explained.supposed.is_empty() {
+        let _ = writeln!(text, "  {FAINT}supposing: {}{FAINT:#}", explained.supposed.join("; "));
+    }
     let mut said = Vec::new();
     for node in &explained.nodes {
         self::node(text, node, now, &mut said);
@@ -37,6 +40,7 @@ fn one(text: &mut String, explained: &Explained) {
         let _ = writeln!(text, "  the cluster");
         holds(text, &rest, 4, Some(now), &mut said);
     }
+    super::plan::relaxation(text, explained.relaxation.as_ref());
     super::plan::unknown(text, &explained.unknown);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::holds::holds;
 use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
-use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Spread, Step, Unknown};
+use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Relaxation, Spread, Step, Unknown};
 use crate::model::{ActionKind, time};
 
 /// All plans.
@@ -56,7 +56,23 @@ fn one(text: &mut String, plan: &Planned) {
         let _ = writeln!(text, "  {heading}");
         holds(text, &plan.holds, 4, Some(now), &mut said);
     }
+    relaxation(text, plan.relaxation.as_ref());
     unknown(text, &plan.unknown);
+}
+
+/// What would have to change, where nothing leads to the target.
+pub fn relaxation(text: &mut String, relaxation: Option<&Relaxation>) {
+    let Some(Relaxation { changes, smallest }) = relaxation else { return };
+    let which = match (changes.len(), smallest) {
+        (1, _) => "one change would be enough:",
+        (_, true) => "all of these changes together would be enough, and no fewer:",
+        (_, false) => "all of these changes together would be enough, and none of them can be left out:",
+    };
+    let _ = writeln!(text, "  {WARN}no sequence of allowed steps reaches the target{WARN:#}; {which}");
+    for change in changes {
+        let place = change.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        let _ = writeln!(text, "    {}{place}", change.how);
+    }
 }
 
 /// The steps as a table; the holds of a step stand below its line.

@@ -2,5 +2,6 @@
 
 mod holds;
 mod middle;
+mod relax;
 mod rolls;
 mod worlds;

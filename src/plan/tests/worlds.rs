@@ -63,7 +63,7 @@ fn apply(world: World, node: &str, twist: Twist) -> World {
 }
 
 prop_compose! {
-    fn any_world()(nodes in 1usize..=4)(
+    pub(super) fn any_world()(nodes in 1usize..=4)(
         current in proptest::collection::vec(any::<bool>(), nodes),
         twists in proptest::collection::vec(twist(), nodes),
         owners in proptest::collection::vec(0..nodes, 0..=3),
