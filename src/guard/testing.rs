@@ -123,15 +123,16 @@ impl Story {
         self.desired.nodes.insert(name.clone(), spec);
         self.seen.nodes.insert(name.clone(), healthy_node(at));
         let members: BTreeSet<_> = self.seen.nodes.keys().cloned().collect();
+        let shared = Arc::new(members.clone());
         self.seen.views = members
             .iter()
-            .map(|from| View { from: from.clone(), quorate: true, members: members.clone(), at })
+            .map(|from| View { from: from.clone(), quorate: true, members: Arc::clone(&shared), at })
             .collect();
         if let Known::Known { value, .. } = &mut self.seen.quorum {
             value.node_votes += 1;
         }
         for group in self.seen.groups.values_mut() {
-            group.possible_owners.suppose(members.clone(), at);
+            group.possible_owners.suppose(Arc::clone(&shared), at);
         }
     }
 
@@ -150,7 +151,7 @@ impl Story {
             kind: Known::seen(kind, at),
             owner: Known::seen(Some(owner.into()), at),
             state: Known::seen(GroupState::Online, at),
-            possible_owners: Known::seen(self.seen.nodes.keys().cloned().collect(), at),
+            possible_owners: Known::seen(Arc::new(self.seen.nodes.keys().cloned().collect()), at),
             copies: BTreeMap::new(),
             standby_copies: Known::seen(Vec::new(), at),
             backup: Known::seen(false, at),

@@ -46,8 +46,8 @@ pub struct View {
     pub from: NodeName,
     /// Whether its partition has quorum, as it says.
     pub quorate: bool,
-    /// The members it sees.
-    pub members: BTreeSet<NodeName>,
+    /// The members it sees. Shared by the views that agree, as mostly all do.
+    pub members: Arc<BTreeSet<NodeName>>,
     /// When it answered.
     pub at: Time,
 }
@@ -203,8 +203,8 @@ pub struct Group {
     pub owner: Known<Option<NodeName>>,
     /// Its state.
     pub state: Known<GroupState>,
-    /// The nodes that may own it.
-    pub possible_owners: Known<BTreeSet<NodeName>>,
+    /// The nodes that may own it. Shared by groups that may be on the same nodes, as mostly all may.
+    pub possible_owners: Known<Arc<BTreeSet<NodeName>>>,
     /// Copies of its data on nodes of this cluster other than the owner.
     pub copies: BTreeMap<NodeName, Known<Copy>>,
     /// Standby copies of its data that the stack itself knows of.

@@ -241,9 +241,9 @@ impl Supposed {
             Supposition::MayRun(role, node) => self.in_group(role, |group| {
                 let mut owners = match &group.possible_owners {
                     Known::Known { value, .. } => value.clone(),
-                    Known::Unknown { .. } => BTreeSet::new(),
+                    Known::Unknown { .. } => Arc::default(),
                 };
-                owners.insert(node.clone());
+                Arc::make_mut(&mut owners).insert(node.clone());
                 group.possible_owners.suppose(owners, now);
             }),
             Supposition::Stays(role) => self.in_group(role, |group| group.failback_to.suppose(None, now)),
@@ -337,8 +337,9 @@ impl Supposed {
             return;
         }
         let members: BTreeSet<_> = self.seen.nodes.keys().filter(|n| self.seen.is_up(n)).cloned().collect();
+        let members = Arc::new(members);
         self.seen.views.retain(|view| view.from != *name);
-        self.seen.views.push(View { from: name.clone(), quorate: true, members: members.clone(), at: now });
+        self.seen.views.push(View { from: name.clone(), quorate: true, members: Arc::clone(&members), at: now });
         self.seen.views.iter_mut().for_each(|view| view.members.clone_from(&members));
         if let Known::Known { value, .. } = &mut self.seen.quorum {
             value.node_votes += 1;

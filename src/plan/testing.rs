@@ -180,10 +180,11 @@ impl World {
             self.seen.nodes.insert(name, node(installed));
         }
         let members: BTreeSet<_> = self.seen.nodes.keys().cloned().collect();
+        let shared = Arc::new(members.clone());
         let view = |from: &NodeName| crate::observed::View {
             from: from.clone(),
             quorate: true,
-            members: members.clone(),
+            members: Arc::clone(&shared),
             at: now(),
         };
         self.seen.views = members.iter().map(view).collect();
@@ -212,7 +213,7 @@ impl World {
             kind: Known::seen(kind, at),
             owner: Known::seen(Some(owner.into()), at),
             state: Known::seen(GroupState::Online, at),
-            possible_owners: Known::seen(self.seen.nodes.keys().cloned().collect(), at),
+            possible_owners: Known::seen(Arc::new(self.seen.nodes.keys().cloned().collect()), at),
             copies: BTreeMap::new(),
             standby_copies: Known::seen(Vec::new(), at),
             backup: Known::seen(false, at),

@@ -13,7 +13,7 @@ use super::{Around, Turn};
 use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RULES, RuleSet};
 use crate::model::time::{between, later, words};
 use crate::model::{Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Time};
-use crate::observed::{Group, GroupKind, GroupState, Observation, Proof, effect};
+use crate::observed::{Group, GroupKind, GroupState, Membership, Node, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
 use crate::record::{EntryKind, RollCounts};
 
@@ -32,9 +32,14 @@ impl Turn {
         if seen.nodes.values().any(|n| n.membership.is_unknown()) {
             return;
         }
-        let members: BTreeSet<NodeName> = seen.nodes.keys().filter(|name| seen.is_up(name)).cloned().collect();
+        let is_up = |node: &Node| node.membership.surely(|m| *m == Membership::Up);
+        let up = || seen.nodes.iter().filter(|(_, node)| is_up(node)).map(|(name, _)| name);
+        if self.memory.members.as_ref().is_some_and(|before| before.iter().eq(up())) {
+            return;
+        }
+        let members: BTreeSet<NodeName> = up().cloned().collect();
         // Without a claim there is nothing to claim anew: the next claim comes after this change.
-        let changed = self.memory.members.as_ref().is_some_and(|before| *before != members);
+        let changed = self.memory.members.is_some();
         if changed && self.history.claimed_at.is_some() {
             self.history.membership_changed_at = Some(now);
         }

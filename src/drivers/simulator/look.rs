@@ -51,8 +51,9 @@ impl World {
             nodes.insert(name.clone(), Node::unknown(&format!("the cluster has no node {name}").into()));
         }
         let mut groups = BTreeMap::new();
+        let mut owners = PossibleOwners::default();
         for (name, truth) in &self.groups {
-            groups.insert(name.clone(), self.look_at_group(truth, at, asked, silent.as_ref()));
+            groups.insert(name.clone(), self.look_at_group(truth, at, asked, silent.as_ref(), &mut owners));
         }
         for name in declared.groups.iter().filter(|g| !self.groups.contains_key(*g)) {
             groups.insert(name.clone(), Group::unknown(&format!("the cluster has no group {name:?}").into()));
@@ -83,20 +84,19 @@ impl World {
             return Vec::new();
         }
         let quorate = self.has_quorum();
-        let runs = |n: &NodeName| {
-            self.nodes.get(n).is_some_and(|t| t.machine == Machine::Up && t.service == ClusterService::Member)
-        };
-        let side = |apart: bool| -> BTreeSet<NodeName> {
-            self.nodes.keys().filter(|n| runs(n) && self.apart.contains(*n) == apart).cloned().collect()
+        let runs = |t: &NodeTruth| t.machine == Machine::Up && t.service == ClusterService::Member;
+        let side = |apart: bool| -> Arc<BTreeSet<NodeName>> {
+            let there = self.nodes.iter().filter(|(n, t)| runs(t) && self.apart.contains(*n) == apart);
+            Arc::new(there.map(|(n, _)| n.clone()).collect())
         };
         let (majority, minority) = (side(false), side(true));
         let mut views = Vec::new();
         for (name, truth) in &self.nodes {
-            if !runs(name) || !answers(name, truth, blind) {
+            if !runs(truth) || !answers(name, truth, blind) {
                 continue;
             }
             let cut_off = self.apart.contains(name);
-            let members = if cut_off { minority.clone() } else { majority.clone() };
+            let members = Arc::clone(if cut_off { &minority } else { &majority });
             let quorate = if cut_off { self.quorum == QuorumModel::TwoNode } else { quorate };
             views.push(View { from: name.clone(), quorate, members, at });
         }
@@ -150,7 +150,14 @@ impl World {
         }
     }
 
-    fn look_at_group(&self, truth: &GroupTruth, at: Time, asked: bool, silent: Option<&Arc<str>>) -> Group {
+    fn look_at_group<'a>(
+        &self,
+        truth: &'a GroupTruth,
+        at: Time,
+        asked: bool,
+        silent: Option<&Arc<str>>,
+        owners: &mut PossibleOwners<'a>,
+    ) -> Group {
         if let Some(why) = silent {
             let mut group = Group::unknown(why);
             if asked {
@@ -171,7 +178,7 @@ impl World {
             kind,
             owner: Known::seen(Some(truth.owner.clone()), at),
             state: Known::seen(truth.state, at),
-            possible_owners: Known::seen(truth.possible_owners.iter().cloned().collect(), at),
+            possible_owners: Known::seen(owners.of(truth), at),
             copies: (truth.copies.iter())
                 .filter(|(host, _)| **host != truth.owner)
                 .map(|(host, c)| (host.clone(), copy(host, c)))
@@ -184,6 +191,25 @@ impl World {
             ),
             backup: Known::seen(truth.backup, at),
             failback_to: Known::seen(truth.failback_to.clone(), at),
+        }
+    }
+}
+
+/// The set of nodes that a group may be on; the same for groups in a row that may be on the same ones.
+#[derive(Default)]
+struct PossibleOwners<'a> {
+    last: Option<(&'a [NodeName], Arc<BTreeSet<NodeName>>)>,
+}
+
+impl<'a> PossibleOwners<'a> {
+    fn of(&mut self, truth: &'a GroupTruth) -> Arc<BTreeSet<NodeName>> {
+        match &self.last {
+            Some((list, set)) if *list == truth.possible_owners => Arc::clone(set),
+            _ => {
+                let set: Arc<BTreeSet<_>> = Arc::new(truth.possible_owners.iter().cloned().collect());
+                self.last = Some((&truth.possible_owners, Arc::clone(&set)));
+                set
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             && group.possible_owners.surely(|owners| owners.iter().all(|owner| owner == node))
     };
     if let Some((name, group)) = facts.seen.maybe_owned_by(node).find(tied) {
-        let owners = Evidence::of(format!("groups.{name}.possibleOwners"), &group.possible_owners, |o| say::list(o));
+        let owners = Evidence::of(format!("groups.{name}.possibleOwners"), &group.possible_owners, |o| say::list(&**o));
         return Err(say::on_node(
             RuleName::EmptyNode,
             node,

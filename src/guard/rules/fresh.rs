@@ -97,7 +97,7 @@ impl<'a> Look<'_, 'a> {
             if view.members != first.members {
                 let fact = format!("the membership as {} sees it", view.from);
                 let value =
-                    format!("{}; as {} sees it: {}", say::list(&view.members), first.from, say::list(&first.members));
+                    format!("{}; as {} sees it: {}", say::list(&*view.members), first.from, say::list(&*first.members));
                 self.wrong.push(Evidence::new(fact, value, view.at));
             }
             let age = between(view.at, self.facts.now);

@@ -113,7 +113,7 @@ fn owner_choice(group: &GroupName, to: &NodeName, facts: &Facts<'_>) -> Result<(
     Err(say::hold(
         RuleName::People,
         Subject::Group(group.clone()),
-        vec![Evidence::of(format!("groups.{group}.possibleOwners"), &seen.possible_owners, |o| say::list(o))],
+        vec![Evidence::of(format!("groups.{group}.possibleOwners"), &seen.possible_owners, |o| say::list(&**o))],
         kind,
         format!("released when {to} is a possible owner of {group}"),
     ))

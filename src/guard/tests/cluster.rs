@@ -205,7 +205,7 @@ fn views_that_disagree_hold_everything_that_begins() {
     let mut story = Story::ccr();
     if let Some(view) = story.seen.views.last_mut() {
         view.quorate = false;
-        view.members = ["EXNODE2".into()].into();
+        view.members = std::sync::Arc::new(["EXNODE2".into()].into());
     }
     refuses(
         &story,

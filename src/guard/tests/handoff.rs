@@ -36,7 +36,7 @@ fn every_way_of_not_being_ready_is_said() {
     story.paused_by_us("EXNODE2");
     story.mark(MarkKind::Quarantine { node: "EXNODE2".into(), why: "services differ".into() });
     see(at, Some(Verified { rollup: "ru8".into(), at }), &mut story.node("EXNODE2").verified);
-    see(at, ["EXNODE1".into()].into(), &mut story.group("MBX1").possible_owners);
+    see(at, std::sync::Arc::new(["EXNODE1".into()].into()), &mut story.group("MBX1").possible_owners);
     story.add_group("MBX2", GroupKind::Role, "EXNODE2");
     let behind = Copy { status: CopyStatus::Suspended, queue: 40 };
     story.group("MBX1").copies.insert("EXNODE2".into(), Known::seen(behind, at));

@@ -99,7 +99,7 @@ fn a_group_goes_only_where_people_let_it() {
     let mut story = Story::ccr();
     story.paused_by_us("EXNODE2");
     allows(&story, &move_group("Cluster Group", "EXNODE2", "EXNODE1"));
-    see(story.now, ["EXNODE2".into()].into(), &mut story.group("Cluster Group").possible_owners);
+    see(story.now, std::sync::Arc::new(["EXNODE2".into()].into()), &mut story.group("Cluster Group").possible_owners);
     refuses(
         &story,
         RuleName::People,

@@ -52,7 +52,7 @@ fn a_source_waits_for_every_standby_target() {
 #[test]
 fn a_node_that_cannot_own_the_role_is_no_source() {
     let mut story = source(OLD);
-    see(story.now, ["EXNODE1".into()].into(), &mut story.group("MBX1").possible_owners);
+    see(story.now, std::sync::Arc::new(["EXNODE1".into()].into()), &mut story.group("MBX1").possible_owners);
     passes(&story, RuleName::StandbyFirst, &pause("EXNODE2"));
     story.group("MBX1").possible_owners = Known::unknown("no answer");
     assert_ne!(story.says(RuleName::StandbyFirst, &pause("EXNODE2")), "allowed");
@@ -204,8 +204,8 @@ fn a_role_of_our_own_whose_target_is_in_our_own_cluster_is_ordered_too() {
     let mut story = Story::ccr();
     story.add_node("EXNODE3");
     story.add_group("MBX3", GroupKind::Role, "EXNODE1");
-    see(story.now, ["EXNODE1".into()].into(), &mut story.group("MBX3").possible_owners);
-    see(story.now, ["EXNODE2".into()].into(), &mut story.group("MBX1").possible_owners);
+    see(story.now, std::sync::Arc::new(["EXNODE1".into()].into()), &mut story.group("MBX3").possible_owners);
+    see(story.now, std::sync::Arc::new(["EXNODE2".into()].into()), &mut story.group("MBX1").possible_owners);
     let mine = NodeRef { cluster: "mbx-ccr-01".into(), node: "EXNODE3".into() };
     if let Some(spec) = story.desired.groups.get_mut("MBX3") {
         spec.standby_targets.push(mine);

@@ -4,6 +4,7 @@
 
 use super::Targets;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::model::time::later;
 use crate::model::{
@@ -273,9 +274,9 @@ fn leave(model: &mut Observation, node: &NodeName, now: Time) {
         reached.remove(node);
     });
     model.views.retain(|view| view.from != *node);
-    for view in &mut model.views {
-        view.members.remove(node);
-    }
+    change_members(model, |members| {
+        members.remove(node);
+    });
     on_copies(model, node, now, CopyStatus::ServiceDown);
 }
 
@@ -292,13 +293,28 @@ fn join(model: &mut Observation, node: &NodeName, now: Time) {
             reached.insert(node.clone());
         }
     });
-    for view in &mut model.views {
-        view.members.insert(node.clone());
-    }
+    change_members(model, |members| {
+        members.insert(node.clone());
+    });
     if let Some(other) = model.views.first().cloned().filter(|_| model.views.iter().all(|v| v.from != *node)) {
         model.views.push(View { from: node.clone(), at: now, ..other });
     }
     copies_start_anew(model, node, now);
+}
+
+/// Changes the members that every view sees. Views that agreed share one set afterwards, too.
+fn change_members(model: &mut Observation, change: impl Fn(&mut BTreeSet<NodeName>)) {
+    let mut last: Option<[Arc<BTreeSet<NodeName>>; 2]> = None;
+    for view in &mut model.views {
+        match &last {
+            Some([before, after]) if *before == view.members => view.members = Arc::clone(after),
+            _ => {
+                let before = Arc::clone(&view.members);
+                change(Arc::make_mut(&mut view.members));
+                last = Some([before, Arc::clone(&view.members)]);
+            }
+        }
+    }
 }
 
 fn vote(model: &mut Observation, changes: bool, to: impl FnOnce(u32) -> u32) {

@@ -50,7 +50,7 @@ fn a_missing_package_stops_before_anything_is_paid() {
 #[test]
 fn a_group_that_may_go_nowhere_keeps_its_node_from_being_paused() {
     let world = World::ccr().with(|world| {
-        world.group_mut("Cluster Group").possible_owners.suppose(["B".into()].into(), now());
+        world.group_mut("Cluster Group").possible_owners.suppose(std::sync::Arc::new(["B".into()].into()), now());
     });
     assert!(held(&world, "B").contains("empty-node"), "{}", held(&world, "B"));
     assert!(!world.story().contains("Pause B"), "{}", world.story());

@@ -63,7 +63,7 @@ fn two_obstacles_are_both_named_and_nothing_else() {
 #[test]
 fn a_role_that_may_run_nowhere_else_is_named_with_a_node_for_it() {
     let world = World::scc(3, 1)
-        .with(|world| world.group_mut("MBX1").possible_owners.suppose(["N1".into()].into(), now()))
+        .with(|world| world.group_mut("MBX1").possible_owners.suppose(std::sync::Arc::new(["N1".into()].into()), now()))
         .installed("N2", NEW)
         .installed("N3", NEW);
     assert_eq!(changes(&world), "role MBX1 may run on N2");

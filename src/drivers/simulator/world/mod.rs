@@ -102,7 +102,10 @@ impl World {
 
     /// True if the node is a full member: it runs, its cluster service has joined, and the others can reach it.
     pub fn is_member(&self, node: &NodeName) -> bool {
-        let Some(truth) = self.nodes.get(node) else { return false };
+        self.nodes.get(node).is_some_and(|truth| self.takes_part(node, truth))
+    }
+
+    fn takes_part(&self, node: &NodeName, truth: &NodeTruth) -> bool {
         // Where each of two nodes has quorum alone, neither side takes over from the other before it is fenced.
         let cut_off = self.apart.contains(node) && self.quorum != QuorumModel::TwoNode;
         truth.machine == Machine::Up && truth.service == ClusterService::Member && !cut_off
@@ -110,7 +113,7 @@ impl World {
 
     /// The full members.
     pub fn members(&self) -> impl Iterator<Item = &NodeName> {
-        self.nodes.keys().filter(|n| self.is_member(n))
+        self.nodes.iter().filter(|(name, truth)| self.takes_part(name, truth)).map(|(name, _)| name)
     }
 
     /// True for a host that is no cluster.

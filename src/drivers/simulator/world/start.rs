@@ -146,7 +146,12 @@ fn start_group(
     let well_known = AUXILIARY.contains(&name.as_str()).then_some(GroupKind::Auxiliary);
     let certain = group.kind.or(well_known);
     let kind = certain.or(declared.map(|g| g.kind)).unwrap_or(GroupKind::Role);
-    let possible_owners = group.possible_owners.clone().unwrap_or_else(|| spec.nodes.keys().cloned().collect());
+    // A node's name is kept once, however often it is written down: a thousand worlds are looked at in a row.
+    let same = |name: &NodeName| spec.nodes.get_key_value(name).map_or(name, |(name, _)| name).clone();
+    let possible_owners: Vec<NodeName> = match &group.possible_owners {
+        Some(owners) => owners.iter().map(same).collect(),
+        None => spec.nodes.keys().cloned().collect(),
+    };
     let copied = group.copy_queue_length.is_some()
         || !group.copies.is_empty()
         || (kind == GroupKind::Role && cluster.topology == desired::Topology::Ccr);
