@@ -18,7 +18,19 @@ pub(super) struct Ask<'a> {
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub node: Option<NodeName>,
-    pub holds: Vec<Hold>,
+    /// What the rules refused. They are asked for all their reasons only when somebody wants to know.
+    action: Option<Action>,
+    /// Reasons besides.
+    besides: Vec<Hold>,
+}
+
+impl Refusal {
+    /// Every reason; `facts` are those of the question.
+    pub fn holds(&self, facts: &Facts<'_>) -> Vec<Hold> {
+        let mut all = self.action.as_ref().map_or_else(Vec::new, |action| holds(action, facts));
+        all.extend_from_slice(&self.besides);
+        all
+    }
 }
 
 impl<'a> Ask<'a> {
@@ -28,17 +40,21 @@ impl<'a> Ask<'a> {
 
     /// The action as the decision, if every rule allows it; else the refusal is kept.
     pub fn may(&mut self, action: Action) -> Option<Decision> {
-        let holds = holds(&action, self.facts);
-        if holds.is_empty() {
+        if allows(&action, self.facts) {
             return Some(Decision::Act(action));
         }
-        self.refuse(action.node().cloned(), holds);
+        self.refuse_action(action, Vec::new());
         None
+    }
+
+    /// Keeps an action that the rules refuse, with reasons of other kinds if there are any.
+    pub fn refuse_action(&mut self, action: Action, besides: Vec<Hold>) {
+        self.refused.push(Refusal { node: action.node().cloned(), action: Some(action), besides });
     }
 
     /// Keeps reasons why nothing can be proposed for a node, or for the cluster.
     pub fn refuse(&mut self, node: Option<NodeName>, holds: Vec<Hold>) {
-        self.refused.push(Refusal { node, holds });
+        self.refused.push(Refusal { node, action: None, besides: holds });
     }
 
     /// Refusals so far.
@@ -48,10 +64,11 @@ impl<'a> Ask<'a> {
 
     /// Wait if all that stands against at least one proposal goes away without a person; else blocked.
     pub fn verdict(self) -> Decision {
-        let hopeful = self.refused.iter().filter(|r| r.holds.iter().all(is_hopeful));
-        let until = hopeful.clone().filter_map(|r| released_at(&r.holds)).min();
+        let refused: Vec<_> = self.refused.iter().map(|refusal| refusal.holds(self.facts)).collect();
+        let hopeful = refused.iter().filter(|holds| holds.iter().all(is_hopeful));
+        let until = hopeful.clone().filter_map(|holds| released_at(holds)).min();
         let waits = hopeful.count() > 0;
-        let mut holds: Vec<Hold> = self.refused.into_iter().flat_map(|r| r.holds).collect();
+        let mut holds: Vec<Hold> = refused.into_iter().flatten().collect();
         tidy(&mut holds);
         if waits {
             return Decision::Wait { holds, until };

@@ -57,7 +57,7 @@ fn worth_waiting_for(ask: &Ask<'_>) -> bool {
     let ours = |node: &NodeName| matches!(facts.seen.pause_of(node), PauseOf::Rollward(_));
     let passing = |node: &NodeName| {
         let mut refusals = ask.refusals().iter().filter(|refusal| refusal.node.as_ref() == Some(node)).peekable();
-        refusals.peek().is_some() && refusals.all(|refusal| refusal.holds.iter().all(|hold| !hold.is_lasting()))
+        refusals.peek().is_some() && refusals.all(|refusal| refusal.holds(facts).iter().all(|hold| !hold.is_lasting()))
     };
     facts
         .desired

@@ -2,7 +2,7 @@
 
 use crate::guard::Facts;
 use crate::model::time::later;
-use crate::model::{Action, Evidence, GroupName, Hold, MarkKind, NodeName, Release, ReleaseKind, RuleName, Subject};
+use crate::model::{Action, Evidence, Hold, Known, MarkKind, NodeName, Release, ReleaseKind, RuleName, Subject};
 use crate::observed::{Group, GroupKind, PauseOf, effect};
 
 use super::Decision;
@@ -13,7 +13,9 @@ use super::middle::{next_begin, stranded};
 pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
     let mut nodes: Vec<_> = facts.desired.nodes.keys().filter(|node| is_new(node, facts)).collect();
-    nodes.sort_by_cached_key(|node| (std::cmp::Reverse(frees(node, facts)), (*node).clone()));
+    let waiting: Vec<_> = waiting_roles(facts).collect();
+    // By name among equals.
+    nodes.sort_by_cached_key(|node| std::cmp::Reverse(frees(node, &waiting)));
     nodes.into_iter().find_map(|node| begin(ask, node))
 }
 
@@ -24,14 +26,18 @@ pub(super) fn is_new(node: &NodeName, facts: &Facts<'_>) -> bool {
     has_work(node, facts) && !matches!(facts.seen.pause_of(node), PauseOf::Rollward(_)) && !quarantined()
 }
 
-/// How many roles could leave a stale node for this one, once it is current.
-fn frees(node: &NodeName, facts: &Facts<'_>) -> usize {
-    let waits = |group: &Group| {
-        group.possible_owners.surely(|owners| owners.contains(node))
-            && group.owner.surely(|owner| owner.as_ref().is_some_and(|owner| owner != node && has_work(owner, facts)))
-    };
-    let role = |name: &GroupName, group: &Group| facts.desired.kind_of(name, group) == GroupKind::Role;
-    facts.seen.groups.iter().filter(|(name, group)| role(name, group) && waits(group)).count()
+/// Roles that have to leave their owners, each with its owner.
+fn waiting_roles<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a NodeName, &'a Group)> {
+    facts.seen.groups.iter().filter_map(|(name, group)| {
+        let Known::Known { value: Some(owner), .. } = &group.owner else { return None };
+        (facts.desired.kind_of(name, group) == GroupKind::Role && has_work(owner, facts)).then_some((owner, group))
+    })
+}
+
+/// How many of these roles could come to the node, once it is current.
+fn frees(node: &NodeName, waiting: &[(&NodeName, &Group)]) -> usize {
+    let comes = |group: &Group| group.possible_owners.surely(|owners| owners.contains(node));
+    waiting.iter().filter(|(owner, group)| *owner != node && comes(group)).count()
 }
 
 /// Begins on one node, or keeps every reason why not.
@@ -46,8 +52,14 @@ pub(super) fn begin(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
         ask.refuse(Some(node.clone()), against);
         return None;
     }
-    let mut against = first_refusal(node, facts);
-    against.extend(waited_for(node, facts));
+    let pause = Action::Pause { node: node.clone() };
+    let waited_for = waited_for(node, facts).into_iter();
+    if !allows(&pause, facts) {
+        ask.refuse_action(pause, waited_for.collect());
+        return stage_ahead(node, facts);
+    }
+    let mut against = refused_later(&pause, node, facts);
+    against.extend(waited_for);
     if !against.is_empty() {
         ask.refuse(Some(node.clone()), against);
         return stage_ahead(node, facts);
@@ -56,7 +68,7 @@ pub(super) fn begin(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
     if !ready && let Some(decision) = ask.may(stage(node, facts)?) {
         return Some(decision);
     }
-    ask.may(Action::Pause { node: node.clone() })
+    Some(Decision::Act(pause))
 }
 
 fn stage(node: &NodeName, facts: &Facts<'_>) -> Option<Action> {
@@ -72,15 +84,11 @@ fn stage_ahead(node: &NodeName, facts: &Facts<'_>) -> Option<Decision> {
     (active && !is_staged(node, seen, facts) && allows(&stage, facts)).then_some(Decision::Act(stage))
 }
 
-/// Walks a node's way on a model, from the pause to the install, and returns what first stands against it.
+/// Walks a node's way on a model, from its pause to the install, and returns what first stands against what follows.
 ///
 /// Every step takes its 95th percentile, so that what must end inside a window is judged with care.
-pub(super) fn first_refusal(node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
-    let mut action = Action::Pause { node: node.clone() };
-    let against = holds(&action, facts);
-    if !against.is_empty() {
-        return against;
-    }
+fn refused_later(pause: &Action, node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
+    let mut action = pause.clone();
     let mut model = facts.seen.clone();
     let mut now = facts.now;
     // Each group moves off once, and each other step happens once.

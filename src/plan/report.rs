@@ -54,7 +54,7 @@ fn one(node: &NodeName, act: Option<&Action>, ask: &mut Ask<'_>) -> NodeReport {
 
 fn refusals(node: &NodeName, ask: &Ask<'_>) -> Vec<Hold> {
     let about = ask.refusals().iter().filter(|refusal| refusal.node.as_ref().is_none_or(|n| n == node));
-    let mut holds: Vec<_> = about.flat_map(|refusal| refusal.holds.iter().cloned()).collect();
+    let mut holds: Vec<_> = about.flat_map(|refusal| refusal.holds(ask.facts)).collect();
     tidy(&mut holds);
     holds
 }
