@@ -128,6 +128,7 @@ pub(super) struct Found {
 pub(super) fn look_for(facts: &Facts<'_>, closed: &BTreeSet<(GroupName, NodeName)>) -> Found {
     let nodes: Vec<&NodeName> = facts.seen.nodes.keys().take(MOST_NODES).collect();
     let number = |name: &NodeName| nodes.binary_search(&name).ok().map(|n| n as u8);
+    let open = set(&nodes, |node| takes_roles(node, facts));
     let mut groups = Vec::new();
     let mut roles = Vec::new();
     for (name, group) in &facts.seen.groups {
@@ -138,7 +139,7 @@ pub(super) fn look_for(facts: &Facts<'_>, closed: &BTreeSet<(GroupName, NodeName
             groups.push(name);
             roles.push(Role {
                 owner,
-                allowed: set(&nodes, |node| may_own(node, group, facts) && !is_closed(closed, name, node)),
+                allowed: open & set(&nodes, |node| is_possible_owner(node, group) && !is_closed(closed, name, node)),
                 preferred: set(&nodes, |node| {
                     facts.desired.groups.get(name).is_some_and(|spec| spec.preferred_nodes.contains(node))
                 }),
@@ -168,19 +169,23 @@ fn is_closed(closed: &BTreeSet<(GroupName, NodeName)>, group: &GroupName, node: 
     !closed.is_empty() && closed.contains(&(group.clone(), node.clone()))
 }
 
-/// The node can own the group: it is up, nobody else's pause or `hold:` is on it, and it is in no quarantine.
-fn may_own(node: &NodeName, group: &Group, facts: &Facts<'_>) -> bool {
+/// The node can own roles: it is up, nobody else's pause or `hold:` is on it, and it is in no quarantine.
+fn takes_roles(node: &NodeName, facts: &Facts<'_>) -> bool {
     let seen = facts.seen;
     let held =
         || facts.rules.has(RuleName::Declared) && facts.desired.nodes.get(node).is_some_and(|spec| spec.hold.is_some());
     let quarantined =
         || seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Quarantine { node: n, .. } if n == node));
-    let takes_roles = match seen.pause_of(node) {
+    let in_service = match seen.pause_of(node) {
         PauseOf::Rollward(_) => true,
         PauseOf::Nobody | PauseOf::ResumedByPerson(_) => seen.is_up(node),
         PauseOf::Person | PauseOf::Unknown(_) => false,
     };
-    takes_roles && group.possible_owners.surely(|owners| owners.contains(node)) && !quarantined() && !held()
+    in_service && !quarantined() && !held()
+}
+
+fn is_possible_owner(node: &NodeName, group: &Group) -> bool {
+    group.possible_owners.surely(|owners| owners.contains(node))
 }
 
 /// What a handoff of the role costs: one, or its weighted seconds of outage.
@@ -239,7 +244,8 @@ fn vacate(node: &NodeName, model: &mut Observation, facts: &Facts<'_>) -> Vec<Gr
     let roles: Vec<_> = facts.seen.owned_by(node).filter(role).map(|(name, _)| name.clone()).collect();
     for name in &roles {
         let Some(group) = facts.seen.groups.get(name) else { continue };
-        let to = facts.seen.nodes.keys().find(|to| *to != node && may_own(to, group, facts));
+        let to =
+            facts.seen.nodes.keys().find(|to| *to != node && is_possible_owner(to, group) && takes_roles(to, facts));
         move_to(name, to, model);
     }
     roles

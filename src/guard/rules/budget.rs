@@ -140,6 +140,9 @@ fn failure<'a>(name: &'a NodeName, seen: &'a Node, facts: &Facts<'a>) -> Option<
         MarkKind::Quarantine { node, why } if node == name => Some((name, Failure::Quarantine(why, mark.at))),
         _ => None,
     });
+    if quarantine.is_none() && !seen.tries.surely(|tries| !tries.is_empty()) {
+        return None;
+    }
     let target = &facts.desired.nodes.get(name)?.rollup.name;
     let spent = || match &seen.tries {
         Known::Known { value, at } => value

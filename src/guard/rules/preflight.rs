@@ -50,7 +50,10 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             Evidence::of(format!("nodes.{node}.replicationSuspended"), &seen.replication_suspended, bool::to_string);
         found.add(evidence, ReleaseKind::Person, format!("replication to {node} resumed by whoever suspended it"));
     }
-    for (name, group) in roles(facts) {
+    // Whatever is online and not being backed up needs no second look.
+    let amiss = |group: &Group| !group.backup.surely(|b| !b) || !group.state.surely(|s| *s == GroupState::Online);
+    let role = |name: &GroupName, group: &Group| facts.desired.kind_of(name, group) == GroupKind::Role;
+    for (name, group) in facts.seen.groups.iter().filter(|(name, group)| amiss(group) && role(name, group)) {
         let concerned = match action.group() {
             Some(moved) => moved == name,
             None => group.copies.contains_key(node),
@@ -68,11 +71,6 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     found.into_hold().map_or(Ok(()), |(evidence, kind, what)| {
         Err(say::on_node(RuleName::Preflight, node, evidence, kind, format!("released by {what}")))
     })
-}
-
-fn roles<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a GroupName, &'a Group)> {
-    let (seen, desired) = (facts.seen, facts.desired);
-    seen.groups.iter().filter(|(name, group)| desired.kind_of(name, group) == GroupKind::Role)
 }
 
 fn is_our_duty(name: &GroupName, facts: &Facts<'_>) -> bool {

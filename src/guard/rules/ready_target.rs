@@ -106,7 +106,8 @@ fn services_run(to: &NodeName, node: &Node, facts: &Facts<'_>, found: &mut Found
 
 fn may_own(group: &GroupName, seen: &Group, to: &NodeName, facts: &Facts<'_>, found: &mut Found) {
     if !seen.possible_owners.surely(|owners| owners.contains(to)) {
-        let evidence = Evidence::of(format!("groups.{group}.possibleOwners"), &seen.possible_owners, |o| say::list(&**o));
+        let evidence =
+            Evidence::of(format!("groups.{group}.possibleOwners"), &seen.possible_owners, |o| say::list(&**o));
         let kind = if seen.possible_owners.is_unknown() { ReleaseKind::Observation } else { ReleaseKind::Person };
         found.add(evidence, kind, format!("{to} as a possible owner"));
     }

@@ -147,6 +147,17 @@ impl State {
         self.work &= self.owners.iter().fold(0, |busy, &owner| busy | bit(owner));
     }
 
+    /// How many roles each node owns.
+    fn loads(&self) -> [u32; MOST_NODES] {
+        let mut loads = [0; MOST_NODES];
+        for owner in &self.owners {
+            if let Some(load) = loads.get_mut(usize::from(*owner)) {
+                *load += 1;
+            }
+        }
+        loads
+    }
+
     /// What is surely still to be paid: every role on a node that is to be worked on leaves it once. Where all nodes
     /// are still to be worked on, the roles of the first that is emptied go to such nodes, and so leave twice.
     fn least(&self, problem: &Problem, old: Nodes) -> u64 {
@@ -222,8 +233,9 @@ impl Search<'_> {
     /// and of their destinations the current and preferred ones first. A stale node gets a role only where no current one could take it.
     fn moves(&self, state: &State) -> Vec<(Move, u64)> {
         let stale = state.work | self.old;
-        let full = self.full(state);
-        let load = |node: u8| state.owners.iter().filter(|owner| **owner == node).count();
+        let loads = state.loads();
+        let load = |node: u8| loads.get(usize::from(node)).copied().unwrap_or(0);
+        let full = self.full(&loads);
         let mut moves = Vec::new();
         for (number, (role, &owner)) in self.problem.roles.iter().zip(&state.owners).enumerate() {
             let open = role.allowed & !bit(owner) & !full & !self.older(owner, stale);
@@ -244,9 +256,8 @@ impl Search<'_> {
         if bit(owner) & stale == 0 { stale } else { stale & self.problem.older[usize::from(owner)] }
     }
 
-    fn full(&self, state: &State) -> Nodes {
-        let owned = |node: usize| state.owners.iter().filter(|owner| usize::from(**owner) == node).count();
-        let full = |&(node, room): &(usize, &u32)| owned(node) >= *room as usize;
-        self.problem.room.iter().enumerate().filter(full).fold(0, |full, (node, _)| full | bit(node as u8))
+    fn full(&self, loads: &[u32; MOST_NODES]) -> Nodes {
+        let nodes = self.problem.room.iter().zip(loads).enumerate();
+        nodes.filter(|(_, (room, load))| load >= room).fold(0, |full, (node, _)| full | bit(node as u8))
     }
 }
