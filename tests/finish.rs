@@ -14,7 +14,6 @@ use rollward::observed::GroupState;
 use rollward::simulate::{LIMIT, look_back, open, to_the_end};
 
 use crate::estates;
-use crate::kill::story;
 
 /// How far the roll has come when it happens.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,7 +64,7 @@ fn what_was_begun_is_finished() {
             befall(&mut simulated, &calm, trouble);
             // Long enough for an install to end, and for a duty's deadline; the window of the estate is closed by then.
             let end = simulated.run(Duration::from_secs(4 * 3600));
-            let journal = story(&simulated);
+            let journal = simulated.story();
             let world = &simulated.worlds[CLUSTER];
             let role = &world.world().groups["MBX"];
             assert_eq!((role.state, role.wanted), (GroupState::Online, true), "{what}: {end:?}\n{journal}");
@@ -73,14 +72,14 @@ fn what_was_begun_is_finished() {
             assert!(world.violations().is_empty(), "{what}: {:?}\n{journal}", world.violations());
             let done = simulated.actions().count();
             let later = simulated.run(Duration::from_secs(3600));
-            assert_eq!(simulated.actions().count(), done, "{what}: it went on: {later:?}\n{}", story(&simulated));
+            assert_eq!(simulated.actions().count(), done, "{what}: it went on: {later:?}\n{}", simulated.story());
             if trouble == Trouble::ManifestDeleted {
                 assert!(simulated.fleet.turn(&CLUSTER.into()).is_none(), "{what}: it was not let go of\n{journal}");
             }
             lift(&mut simulated, &calm, trouble);
             let end = to_the_end(&mut simulated, LIMIT, true);
             let end = look_back(&mut simulated, end);
-            let journal = story(&simulated);
+            let journal = simulated.story();
             assert_eq!(end.end, End::Converged, "{what}, and lifted: {end:#?}\n{journal}");
             assert!(!end.is_wrong(), "{what}, and lifted: {end:#?}\n{journal}");
         }
@@ -145,7 +144,7 @@ fn reach(simulated: &mut Simulated, moment: Moment) {
             return;
         }
     }
-    panic!("{moment:?} was never reached:\n{}", story(simulated));
+    panic!("{moment:?} was never reached:\n{}", simulated.story());
 }
 
 fn befall(simulated: &mut Simulated, calm: &Arc<Desired>, trouble: Trouble) {

@@ -57,7 +57,7 @@ fn a_kill_at_any_effect_changes_nothing() {
                 let what = format!(
                     "{name}, killed after effect {n} of {effects} ({told}), dead for {dead_for:?}, then {then:?}"
                 );
-                assert_eq!(end.end, End::Converged, "{what}: {end:#?}\n{}", story(&simulated));
+                assert_eq!(end.end, End::Converged, "{what}: {end:#?}\n{}", simulated.story());
                 assert_eq!(end.violations, Vec::<String>::new(), "{what}");
                 assert_eq!(end.leaks, Vec::<String>::new(), "{what}");
                 assert_eq!(end.handoffs, undisturbed.handoffs, "{what}: {end:#?}");
@@ -82,11 +82,11 @@ fn a_person_may_pause_a_node_while_the_daemon_is_dead() {
                 let end = look_back(&mut simulated, end);
                 let what = format!("{name}, killed after effect {n} ({told}), {node} paused: {paused:?}");
                 assert_eq!(end.violations, Vec::<String>::new(), "{what}");
-                assert_eq!(end.unexplained, Vec::<String>::new(), "{what}\n{}", story(&simulated));
+                assert_eq!(end.unexplained, Vec::<String>::new(), "{what}\n{}", simulated.story());
                 if paused.is_ok() && poke(&mut simulated, &cluster, &format!("resume {node}")).is_ok() {
                     let end = to_the_end(&mut simulated, LIMIT, true);
                     let end = look_back(&mut simulated, end);
-                    assert_eq!(end.end, End::Converged, "{what}, and resumed: {end:#?}\n{}", story(&simulated));
+                    assert_eq!(end.end, End::Converged, "{what}, and resumed: {end:#?}\n{}", simulated.story());
                     assert_eq!((end.violations, end.leaks), (Vec::new(), Vec::new()), "{what}, and resumed");
                 }
             }
@@ -152,12 +152,6 @@ fn resurrect(simulated: &mut Simulated, desired: &Arc<Desired>, then: Then, dead
             *simulated = Simulated::new(Arc::clone(desired), worlds, Holder::from("another host"), RuleSet::ALL);
         }
     }
-}
-
-/// What the journal tells, for a test that fails.
-pub fn story(simulated: &Simulated) -> String {
-    let news = simulated.journal.iter().filter(|e| e.what.is_news());
-    news.map(|e| format!("{} {} {}", e.at, e.cluster, e.what)).collect::<Vec<_>>().join("\n")
 }
 
 fn poke(simulated: &mut Simulated, cluster: &ClusterName, deed: &str) -> Result<String, String> {

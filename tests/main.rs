@@ -9,4 +9,5 @@ mod manifests;
 mod record;
 mod releases;
 mod scenarios;
+mod simulate;
 mod soak;

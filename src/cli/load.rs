@@ -7,6 +7,7 @@ use super::args::Global;
 use super::{Exit, UsageError};
 use crate::desired::diagnostics::nearest;
 use crate::desired::render::{Style, render};
+use crate::desired::source::Content;
 use crate::desired::{self, Cluster, Desired, Reading, SourceFile};
 use crate::drivers::Drivers;
 use crate::guard::{Forecast, Stop};
@@ -71,6 +72,14 @@ impl Loaded {
     /// Everything that is wrong, drawn for people.
     pub fn drawn(&self) -> String {
         render(&self.reading.diagnostics, &self.files, Style::Coloured)
+    }
+
+    /// What was read: name and text of each file.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().filter_map(|file| match &file.content {
+            Content::Text(text) => Some((&*file.name, &**text)),
+            _ => None,
+        })
     }
 
     /// How many files were read.

@@ -1,28 +1,31 @@
 //! `simulate`: many runs of an estate in virtual time; or a hand laid on a simulated world that runs.
 
-mod count;
-
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use super::args::{Global, Manifests};
 use super::load::{self, Loaded};
 use super::output::{Clusters, Commanded};
 use super::{Exit, UsageError, text};
 use crate::desired::Desired;
-use crate::drivers::simulator::{Hand, Kept, Simulation};
+use crate::drivers::simulator::{Hand, Kept};
+use crate::simulate::{self, Settings, SimulateReport, Worst};
 
 /// Run an estate of simulated clusters many times over, or lay a hand on one that runs.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Run i has seed S+i; the same seed tells the same story. A hand is what a person, or fate, does to a cluster: it is \
-felt at the next look of a running daemon, or of the next one. Exit code 1 if a rule of the world was broken or a node \
-was left without a reason, 3 if some run ended with something that takes a person.
+Run i has seed S+i; the same seed tells the same story, however many threads run. Faults are drawn for each run; one in \
+which none fires is drawn anew, and left out if that does not help. Exit code 1 if a rule of the world was broken, a run \
+came to no end, a node was left without a reason, a handoff was spent that was not needed or something of ours was left \
+behind: the worst run is then kept as a file, with the command that replays it. A hand is what a person, or fate, does \
+to a cluster: it is felt at the next look of a running daemon, or of the next one.
 
 Examples:
   rollward simulate manifests/demo --runs 100 --seed 1
+  rollward simulate worst.yaml --replay
   rollward simulate manifests/demo --cluster mbx-ccr-01 --poke 'move MBX1 to EXNODE2'
   rollward simulate manifests/demo --cluster mbx-ccr-01 --poke 'pause EXNODE1'
   rollward simulate manifests/demo --cluster mbx-ccr-01 --poke 'crash EXNODE2 for 5m'")]
@@ -35,8 +38,14 @@ pub(super) struct Simulate {
     /// The first run's seed
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// How many runs at once; without it, as many as there are processors
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// One run exactly as the manifests declare it, with no other faults, and its story on stderr
+    #[arg(long, conflicts_with_all = ["runs", "seed", "threads"])]
+    replay: bool,
     /// Lay a hand on a simulated cluster: move, pause, resume, crash, boot, …
-    #[arg(long, value_name = "HAND", conflicts_with_all = ["runs", "seed"])]
+    #[arg(long, value_name = "HAND", conflicts_with_all = ["runs", "seed", "threads", "replay"])]
     poke: Option<Hand>,
     /// Where simulated clusters are kept; without it, in the state folder
     #[arg(long, value_name = "DIR", requires = "poke")]
@@ -48,6 +57,7 @@ impl Simulate {
         let loaded = load::load(global, &self.manifests.paths)?;
         match &self.poke {
             Some(hand) => self.lay(hand, &loaded, global),
+            None if self.replay => self.replay(&loaded, global),
             None => self.count(&loaded, global),
         }
     }
@@ -68,43 +78,57 @@ impl Simulate {
     }
 
     fn count(&self, loaded: &Loaded, global: &Global) -> anyhow::Result<Exit> {
+        let threads = self.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+        let settings = Settings { runs: self.runs, seed: self.seed, threads, ..Settings::default() };
+        let progress = |done: u64| {
+            if done.is_multiple_of(1000) && done < self.runs {
+                global.note(format_args!("{done} of {} runs", self.runs));
+            }
+        };
+        let report = simulate::simulate(&self.picked(loaded)?, &settings, &progress)?;
+        global.emit(&report, text::simulate::text)?;
+        if let Some(worst) = report.worst.as_ref().filter(|_| report.is_bad()) {
+            self.keep(worst, loaded, global)?;
+        }
+        Ok(exit(&report, loaded))
+    }
+
+    fn replay(&self, loaded: &Loaded, global: &Global) -> anyhow::Result<Exit> {
+        let (report, simulated) = simulate::replay(&self.picked(loaded)?, &Settings::default())?;
+        global.note(simulated.story());
+        for wrong in report.worst.iter().flat_map(|run| run.end.wrongs()) {
+            global.note(wrong);
+        }
+        global.emit(&report, text::simulate::text)?;
+        Ok(exit(&report, loaded))
+    }
+
+    fn picked(&self, loaded: &Loaded) -> anyhow::Result<Arc<Desired>> {
         let names = loaded.pick(&self.manifests.clusters)?;
         let mut desired = loaded.desired.clone();
         desired.clusters.retain(|name, _| names.contains(name));
-        for (name, cluster) in &desired.clusters {
-            if Simulation::start(cluster, &desired.rollups).is_none() {
-                bail!("{name} is no simulated cluster; pick those that are with --cluster");
-            }
-        }
-        let desired = Arc::new(desired);
-        let mut counts = count::Counts::new(self.seed);
-        for i in 0..self.runs {
-            if i > 0 && i % 100 == 0 {
-                global.note(format_args!("{i} of {} runs", self.runs));
-            }
-            let seed = self.seed.wrapping_add(i);
-            counts.run(&desired, seed, |what| global.note(what));
-        }
-        let document = counts.document();
-        global.emit(&document, text::simulate::text)?;
-        Ok(match &document {
-            d if d.violations > 0 || d.unexplained > 0 => Exit::Error,
-            d if d.held > 0 || d.unfinished > 0 => Exit::Held,
-            _ => Exit::Done,
-        })
+        Ok(Arc::new(desired))
+    }
+
+    /// Writes the worst run down, and says how to replay it.
+    fn keep(&self, worst: &Worst, loaded: &Loaded, global: &Global) -> anyhow::Result<()> {
+        let folder = global.state()?.join("simulate");
+        let file = folder.join(format!("seed-{}.yaml", worst.seed));
+        let scenario = simulate::scenario(loaded.texts(), worst)?;
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(&file, scenario))
+            .with_context(|| format!("the worst run cannot be kept in {}", file.display()))?;
+        let wrongs: String = worst.end.wrongs().map(|wrong| format!("\n  {wrong}")).collect();
+        let clusters: String = self.manifests.clusters.iter().map(|name| format!(" --cluster {name}")).collect();
+        let file = file.display();
+        global.note(format_args!(
+            "the worst run is that of seed {}:{wrongs}\nreplay it: rollward simulate '{file}' --replay{clusters}",
+            worst.seed
+        ));
+        Ok(())
     }
 }
 
-/// A set of manifests in which every world has a seed of this run's own.
-fn seeded(desired: &Desired, seed: u64) -> Desired {
-    let mut seeded = desired.clone();
-    for (i, cluster) in seeded.clusters.values_mut().enumerate() {
-        let cluster = Arc::make_mut(cluster);
-        // Two worlds of one run must not draw the same numbers.
-        let own = seed.wrapping_mul(1009).wrapping_add(i as u64);
-        if let Some(part) = Arc::make_mut(&mut cluster.driver.spec).as_object_mut() {
-            part.insert("seed".into(), own.into());
-        }
-    }
-    seeded
+fn exit(report: &SimulateReport, loaded: &Loaded) -> Exit {
+    if report.is_bad() { Exit::Error } else { loaded.exit() }
 }

@@ -309,6 +309,12 @@ impl Simulated {
         u64::from((1 + after).saturating_sub(before))
     }
 
+    /// What the journal tells people, a line an entry.
+    pub fn story(&self) -> String {
+        let news = self.journal.iter().filter(|entry| entry.what.is_news());
+        news.map(|entry| format!("{} {} {}", entry.at, entry.cluster, entry.what)).collect::<Vec<_>>().join("\n")
+    }
+
     /// The actions that were begun, in order, as the journal tells them.
     pub fn actions(&self) -> impl Iterator<Item = (&ClusterName, Time, &Action)> {
         self.journal.iter().filter_map(|entry| match &entry.what {

@@ -1,9 +1,14 @@
 //! A run as a file that replays it: the same manifests, with the seeds and the faults that were drawn made explicit.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Worst;
+use super::report::{SimulateReport, Worst};
+use super::{Befallen, Settings, SimulateError, look_back, prepare, stages, to_the_end};
+use crate::desired::Desired;
+use crate::fleet::simulated::Simulated;
 use crate::model::ClusterName;
 
 /// Why a run cannot be written down.
@@ -22,6 +27,25 @@ pub enum ReplayError {
     Write(#[from] serde_yaml::Error),
 }
 
+/// One run of the manifests as they are declared: nothing is drawn. What [`scenario`] wrote down ends as it did then.
+/// The journal is in what is returned with the report.
+///
+/// # Errors
+/// See [`SimulateError`].
+pub fn replay(desired: &Arc<Desired>, settings: &Settings) -> Result<(SimulateReport, Simulated), SimulateError> {
+    let stages = stages(desired)?;
+    let worlds = stages
+        .iter()
+        .map(|(name, stage)| (name.clone(), Befallen { seed: stage.spec.seed, faults: stage.spec.faults.clone() }))
+        .collect();
+    let mut simulated = prepare(desired, &stages, &worlds, settings.rules);
+    let end = to_the_end(&mut simulated, settings.limit, settings.approves);
+    let end = look_back(&mut simulated, end);
+    let mut report = SimulateReport::of(settings.seed);
+    report.count(Worst { seed: settings.seed, end, worlds });
+    Ok((report, simulated))
+}
+
 /// The manifests of a run, by file name and text, as one stream that replays it, with a comment that says what to
 /// expect. Comments of the manifests are lost.
 ///
@@ -29,8 +53,7 @@ pub enum ReplayError {
 /// See [`ReplayError`].
 pub fn scenario<'a>(sources: impl IntoIterator<Item = (&'a str, &'a str)>, run: &Worst) -> Result<String, ReplayError> {
     let mut text = format!("# The run of seed {}", run.seed);
-    let wrong = run.end.violations.iter().chain(&run.end.unexplained).chain(&run.end.leaks);
-    for line in wrong {
+    for line in run.end.wrongs() {
         text.push_str("\n#   ");
         text.push_str(&line.replace('\n', " "));
     }

@@ -54,6 +54,28 @@ impl RunEnd {
     pub fn is_wrong(&self) -> bool {
         !(self.violations.is_empty() && self.unexplained.is_empty() && self.leaks.is_empty())
     }
+
+    /// True if the run says anything: one in which no fault fired does not, unless it went wrong all the same.
+    pub fn counts(&self) -> bool {
+        !self.faults_fired.is_empty() || self.is_wrong() || self.extra_handoffs > 0 || self.end == End::TimeOut
+    }
+
+    /// What went wrong, a line each.
+    pub fn wrongs(&self) -> impl Iterator<Item = String> {
+        let lines = |what: &'static str, lines: &[String]| {
+            lines.iter().map(|line| format!("{what}: {line}")).collect::<Vec<_>>()
+        };
+        let mut wrongs = lines("violation", &self.violations);
+        wrongs.extend(lines("unexplained", &self.unexplained));
+        wrongs.extend(lines("left behind", &self.leaks));
+        if self.extra_handoffs > 0 {
+            wrongs.push(format!("handoffs beyond the optimum: {}", self.extra_handoffs));
+        }
+        if self.end == End::TimeOut {
+            wrongs.push("neither converged nor held when its time was over".into());
+        }
+        wrongs.into_iter()
+    }
 }
 
 /// Fresh worlds from the manifests, ready to run.
@@ -71,10 +93,15 @@ pub fn open(desired: &Arc<Desired>, rules: RuleSet) -> Result<Simulated, Simulat
             })?;
             Ok((name.clone(), world))
         })
-        .collect::<Result<BTreeMap<ClusterName, Simulation>, SimulateError>>()?;
+        .collect::<Result<_, SimulateError>>()?;
+    Ok(over(desired, worlds, rules))
+}
+
+/// The loops over these worlds.
+pub(super) fn over(desired: &Arc<Desired>, worlds: BTreeMap<ClusterName, Simulation>, rules: RuleSet) -> Simulated {
     let mut simulated = Simulated::new(Arc::clone(desired), worlds, Holder::from("simulate"), rules);
     simulated.weighs_handoffs = true;
-    Ok(simulated)
+    simulated
 }
 
 /// Runs until everything has converged or waits for people, or the time is over. Somebody approves every sequence of
@@ -125,8 +152,8 @@ pub fn look_back(simulated: &mut Simulated, end: End) -> RunEnd {
         faults_fired: BTreeMap::new(),
         actions: simulated.actions().count() as u64,
     };
+    run.violations = simulated.violations().map(|(name, v)| format!("{name}: {v:?}")).collect();
     for (name, world) in &simulated.worlds {
-        run.violations.extend(world.violations().iter().map(|v| format!("{name}: {v:?}")));
         if matches!(run.end, End::Converged | End::AtRest) {
             let left = left_behind(world, simulated.holder(), |node| {
                 run.end == End::AtRest && explained.stuck.contains(&(name.clone(), node.clone()))

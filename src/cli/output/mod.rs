@@ -17,7 +17,6 @@ mod plan;
 mod run;
 mod schemas;
 mod seconds;
-mod simulate;
 mod status;
 mod validate;
 
@@ -31,7 +30,6 @@ pub use plan::*;
 pub use run::*;
 pub use schemas::*;
 pub use seconds::*;
-pub use simulate::*;
 pub use status::*;
 pub use validate::*;
 

@@ -2,9 +2,8 @@
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
-use super::{
-    Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Simulated, Status, Validation,
-};
+use super::{Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Status, Validation};
+use crate::simulate::SimulateReport;
 
 /// One output: the command that prints it, and its schema.
 pub struct Output {
@@ -22,7 +21,7 @@ pub static OUTPUTS: &[Output] = &[
     Output { name: "observe", make: of::<Clusters<Observed>> },
     Output { name: "plan", make: of::<Clusters<Planned>> },
     Output { name: "run", make: of::<Clusters<Ran>> },
-    Output { name: "simulate", make: of::<Simulated> },
+    Output { name: "simulate", make: of::<SimulateReport> },
     Output { name: "status", make: of::<Clusters<Status>> },
     Output { name: "validate", make: of::<Validation> },
 ];

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::style::{BAD, GOOD, WARN};
-use crate::cli::output::Simulated;
+use super::style::{BAD, GOOD};
+use crate::simulate::SimulateReport;
 
 /// All counts.
-pub fn text(document: &Simulated) -> String {
-    let Simulated {
+pub fn text(document: &SimulateReport) -> String {
+    let SimulateReport {
         runs,
+        left_out,
         seed,
         violations,
         converged,
@@ -19,18 +20,27 @@ pub fn text(document: &Simulated) -> String {
         extra_handoffs,
         leaks,
         faults_fired,
+        worst: _,
     } = document;
     let mut text = String::new();
-    let _ = writeln!(text, "runs             {runs}, seeds {seed} to {}", seed.wrapping_add(runs.saturating_sub(1)));
+    let last = seed.wrapping_add((runs + left_out).saturating_sub(1));
+    let _ = writeln!(text, "runs             {runs}, seeds {seed} to {last}");
+    if *left_out > 0 {
+        let _ = writeln!(text, "left out         {left_out}, in which no fault fired");
+    }
     let _ = writeln!(text, "converged        {converged}");
     let _ = writeln!(text, "held             {held}{}", list(held_by_rule));
-    let _ = writeln!(text, "unfinished       {unfinished}");
-    for (name, count) in [("violations", violations), ("unexplained", unexplained), ("leaks", leaks)] {
+    let bad = [
+        ("unfinished", unfinished),
+        ("violations", violations),
+        ("unexplained", unexplained),
+        ("leaks", leaks),
+        ("extra handoffs", extra_handoffs),
+    ];
+    for (name, count) in bad {
         let style = if *count > 0 { BAD } else { GOOD };
         let _ = writeln!(text, "{name:15}  {style}{count}{style:#}");
     }
-    let style = if *extra_handoffs > 0 { WARN } else { GOOD };
-    let _ = writeln!(text, "extra handoffs   {style}{extra_handoffs}{style:#}");
     let _ = writeln!(text, "faults fired     {}{}", faults_fired.values().sum::<u64>(), list(faults_fired));
     text
 }

@@ -84,6 +84,11 @@ impl Simulation {
     /// A world at its declared start. `None` if the cluster's part of the manifest is no simulated world.
     pub fn start(cluster: &desired::Cluster, rollups: &BTreeMap<RollupName, Arc<Rollup>>) -> Option<Simulation> {
         let spec: Spec = serde_json::from_value((*cluster.driver.spec).clone()).ok()?;
+        Some(Self::of(spec, cluster, rollups))
+    }
+
+    /// A world at its start, as these words declare it instead of the manifest's.
+    pub fn of(spec: Spec, cluster: &desired::Cluster, rollups: &BTreeMap<RollupName, Arc<Rollup>>) -> Simulation {
         let world = World::start(&spec, cluster, rollups);
         let due = spec.faults.iter().enumerate();
         let due = due
@@ -104,7 +109,7 @@ impl Simulation {
             installs: Vec::new(),
             fired: BTreeMap::new(),
         };
-        Some(Self::with_state(spec, cluster, state))
+        Self::with_state(spec, cluster, state)
     }
 
     fn with_state(spec: Spec, cluster: &desired::Cluster, state: State) -> Simulation {
