@@ -2,6 +2,7 @@ mod cli;
 mod daemon;
 mod door;
 mod estates;
+mod explain;
 mod finish;
 mod kill;
 mod layers;

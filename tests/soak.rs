@@ -28,7 +28,7 @@ use rollward::reconcile::Around;
 use rollward::simulate::{LIMIT, RunEnd, explain, look_back, open, to_the_end};
 
 pub use crate::estates::read;
-pub use worlds::Estate;
+pub use worlds::{Estate, estates};
 
 /// Faults that cost time and nothing else: with only these, no run may take more handoffs than the first plan's
 /// optimum.

@@ -21,9 +21,7 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
             if let Some(decision) = ask.may(Action::Release { mark: mark.clone() }) {
                 return Some(decision);
             }
-        } else if let MarkKind::Quarantine { node, why } = &mark.kind
-            && let Some(decision) = in_quarantine(ask, node, why, mark)
-        {
+        } else if let Some(decision) = in_quarantine(ask, mark) {
             return Some(decision);
         }
     }
@@ -90,7 +88,8 @@ fn is_last_resort(node: &NodeName, facts: &Facts<'_>) -> bool {
 }
 
 /// A node in quarantine: its services are tried again; where that failed, it stays until a person has repaired it.
-fn in_quarantine(ask: &mut Ask<'_>, node: &NodeName, why: &str, mark: &Mark) -> Option<Decision> {
+pub(super) fn in_quarantine(ask: &mut Ask<'_>, mark: &Mark) -> Option<Decision> {
+    let MarkKind::Quarantine { node, why } = &mark.kind else { return None };
     let seen = ask.facts.seen.nodes.get(node)?;
     let differing = seen.services.surely(|services| !services.differing.is_empty());
     let free = !matches!(ask.facts.seen.pause_of(node), PauseOf::Rollward(_));

@@ -126,7 +126,8 @@ pub(super) fn nodes(ask: &mut Ask<'_>) -> Option<Decision> {
     None
 }
 
-fn one(ask: &mut Ask<'_>, node: &NodeName, seen: &Node, mark: &Mark) -> Option<Decision> {
+/// One of them, on its way or back.
+pub(super) fn one(ask: &mut Ask<'_>, node: &NodeName, seen: &Node, mark: &Mark) -> Option<Decision> {
     let facts = ask.facts;
     if !facts.desired.nodes.contains_key(node) || super::rest::is_releasing(facts) {
         return give_back(ask, node, seen);

@@ -3,15 +3,26 @@
 use std::collections::BTreeSet;
 
 use crate::guard::Facts;
-use crate::model::{Action, Evidence, Hold, NodeName, Release, ReleaseKind, RuleName, Standing, Subject};
+use crate::model::{Action, Evidence, Hold, MarkKind, NodeName, Release, ReleaseKind, RuleName, Standing, Subject};
 use crate::observed::PauseOf;
 
-use super::ask::{Ask, standing, tidy};
+use super::ask::{Ask, name_plan, standing, tidy};
 use super::decide::next;
-use super::{Decision, NodeReport, claim, newly, rest};
+use super::{Decision, NodeReport, claim, leftovers, middle, newly, rest, unroll};
 
 /// The report of every node, declared or seen, by name.
 pub fn explain(facts: &Facts<'_>) -> Vec<NodeReport> {
+    let mut reports = on_assumed_claim(facts);
+    let waits_for_approval = |report: &NodeReport| report.holds.iter().any(|hold| hold.rule == RuleName::Approval);
+    if reports.iter().any(waits_for_approval) {
+        // What is to be approved is the whole plan; no rule knows it.
+        let hash = unroll::plan(facts).hash;
+        reports.iter_mut().for_each(|report| name_plan(&mut report.holds, &hash));
+    }
+    reports
+}
+
+fn on_assumed_claim(facts: &Facts<'_>) -> Vec<NodeReport> {
     let assumed = claim::assume(facts);
     let facts = match &assumed {
         Some((seen, history)) => &Facts { seen, history, ..*facts },
@@ -42,14 +53,32 @@ fn one(node: &NodeName, act: Option<&Action>, ask: &mut Ask<'_>) -> NodeReport {
         return report;
     }
     if report.holds.is_empty() {
-        // It was not its turn yet: what would be said if it were?
-        newly::begin(ask, node);
+        // It was not asked about yet: what would be said if it were?
+        ask_about(node, ask);
         report.holds = refusals(node, ask);
     }
     if report.holds.is_empty() {
-        report.holds = vec![not_its_turn(node, act, facts)];
+        report.holds.extend(comes_later(node, act, facts));
     }
     report
+}
+
+/// Has the part of the decision that a node is for say what stands against its next step.
+fn ask_about(node: &NodeName, ask: &mut Ask<'_>) {
+    let facts = ask.facts;
+    let quarantine =
+        facts.seen.known_marks().find(|mark| matches!(&mark.kind, MarkKind::Quarantine { node: n, .. } if n == node));
+    match (facts.seen.pause_of(node), facts.seen.nodes.get(node), quarantine) {
+        (PauseOf::Rollward(mark), Some(seen), _) => {
+            middle::one(ask, node, seen, mark);
+        }
+        (_, Some(_), Some(mark)) => {
+            leftovers::in_quarantine(ask, mark);
+        }
+        _ => {
+            newly::begin(ask, node);
+        }
+    }
 }
 
 fn refusals(node: &NodeName, ask: &Ask<'_>) -> Vec<Hold> {
@@ -59,20 +88,31 @@ fn refusals(node: &NodeName, ask: &Ask<'_>) -> Vec<Hold> {
     holds
 }
 
-fn not_its_turn(node: &NodeName, act: Option<&Action>, facts: &Facts<'_>) -> Hold {
-    let first = match act {
-        Some(action) => Evidence::timeless("the next step", action),
-        None => Evidence::new("the cluster", "between two steps", facts.seen.at),
+/// Nothing stands against the node's next step but that other steps come first: which, and why not both at once.
+fn comes_later(node: &NodeName, act: Option<&Action>, facts: &Facts<'_>) -> Option<Hold> {
+    let seen = facts.seen;
+    let running = || seen.nodes.iter().filter_map(|(name, n)| Some((name, n.running_work()?)));
+    let ours = || seen.nodes.keys().filter(|name| *name != node && matches!(seen.pause_of(name), PauseOf::Rollward(_)));
+    let (evidence, first): (Vec<Evidence>, String) = if let Some(action) = act {
+        (vec![Evidence::timeless("the next step", action)], format!("{action} has ended"))
+    } else if let Some((name, work)) = running().next() {
+        let evidence = Evidence::new(format!("nodes.{name}.work"), &work.action, work.since);
+        (vec![evidence], format!("{} has ended", work.action))
+    } else if let Some((action, mark)) = seen.in_progress().next() {
+        (vec![Evidence::new("announced", mark, mark.at)], format!("a look shows that {action} has ended"))
+    } else {
+        let out: Vec<_> = ours().map(|name| Evidence::new(format!("nodes.{name}.paused"), "by us", seen.at)).collect();
+        (out, format!("{} is back", ours().map(NodeName::as_str).collect::<Vec<_>>().join(" or ")))
     };
-    Hold {
+    (!evidence.is_empty()).then(|| Hold {
         rule: RuleName::InProgress,
         subject: Subject::Node(node.clone()),
-        evidence: vec![first],
+        evidence,
         release: Release {
             kind: ReleaseKind::Progress,
-            what: format!("released when its turn comes: one thing at a time, and {node} is not the next"),
+            what: format!("one thing at a time: released when {first}; until then {node} waits"),
         },
-    }
+    })
 }
 
 fn undeclared(node: &NodeName, facts: &Facts<'_>) -> Hold {
