@@ -47,10 +47,17 @@ impl Host {
     }
 
     /// Waits until the daemon has told this.
+    #[track_caller]
     fn until_told(&self, what: &str) {
+        self.until(|host| host.told().contains(what));
+    }
+
+    /// Waits until this is so.
+    #[track_caller]
+    fn until(&self, is_so: impl Fn(&Self) -> bool) {
         let began = now();
-        while !self.told().contains(what) {
-            assert!(began.elapsed() < PATIENCE, "{what:?} was never told:\n{}", self.told());
+        while !is_so(self) {
+            assert!(began.elapsed() < PATIENCE, "what was waited for never came:\n{}", self.told());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -169,6 +176,124 @@ fn a_daemon_that_is_killed_is_followed_by_one_that_finishes() {
         let world = std::fs::read_to_string(host.path("world/mbx-ccr-01/world.json")).unwrap();
         assert!(world.contains("\"marks\":[]"), "something of ours is left: {world}");
     }
+}
+
+/// A checkout that replaces files while the daemon runs, some gone, some new, some changed at once: nothing is let go
+/// of on the way, the new targets take effect, and the record names the commit that asked for them.
+#[test]
+fn a_checkout_changes_the_manifests_under_a_running_daemon() {
+    let mut host = Host::new();
+    let repo = Repo::new(host.path("manifests"));
+    let first = repo.commit(&[("policy.yaml", POLICY), ("mbx.yaml", &pair("act", "max"))]);
+    let second = repo.commit(&[("policy.yaml", POLICY), ("ru9.yaml", RU9), ("lyon/pair.yaml", &to_ru9("max"))]);
+    let third = repo.commit(&[("night.yaml", POLICY), ("ru9.yaml", RU9), ("mbx.yaml", &to_ru9("max"))]);
+    repo.checkout(&first);
+    host.start(&[]);
+    host.until_told("converged");
+    assert_eq!(installs(&host), [&*first, &*first]);
+
+    repo.checkout(&second);
+    host.until_told("Install exchange-2007-sp3-ru9 on EXNODE1");
+    host.until(|host| installs(host).len() == 4);
+    assert_eq!(installs(&host), [&*first, &*first, &*second, &*second]);
+
+    // To and fro, faster than anybody looks, and in the midst of looks.
+    for _ in 0..20 {
+        repo.checkout(&third);
+        std::thread::sleep(Duration::from_millis(17));
+        repo.checkout(&second);
+        std::thread::sleep(Duration::from_millis(29));
+    }
+    repo.checkout(&third);
+    // Longer than the slow look at the manifests takes to come round.
+    std::thread::sleep(Duration::from_secs(7));
+    assert!(!host.told().contains("forgotten"), "a cluster was let go of:\n{}", host.told());
+    assert_eq!(installs(&host).len(), 4, "{}", host.told());
+}
+
+/// The folder is a link, and the link is turned to another checkout, as git-sync does it.
+#[test]
+fn another_checkout_is_put_in_the_folders_place() {
+    let mut host = Host::new();
+    let repo = Repo::new(host.path("repo"));
+    let first = repo.commit(&[("policy.yaml", POLICY), ("mbx.yaml", &pair("act", "max"))]);
+    let second = repo.commit(&[("night.yaml", POLICY), ("ru9.yaml", RU9), ("lyon/pair.yaml", &to_ru9("max"))]);
+    std::fs::remove_dir(host.path("manifests")).unwrap();
+    let turn_to = |host: &Host, commit: &str| {
+        let tree = host.path(commit);
+        if !tree.exists() {
+            repo.git(&["worktree", "add", "--detach", tree.to_str().unwrap(), commit]);
+        }
+        std::os::unix::fs::symlink(commit, host.path("link")).unwrap();
+        std::fs::rename(host.path("link"), host.path("manifests")).unwrap();
+    };
+    turn_to(&host, &first);
+    host.start(&[]);
+    host.until_told("converged");
+    turn_to(&host, &second);
+    host.until(|host| installs(host).len() == 4);
+    assert_eq!(installs(&host), [&*first, &*first, &*second, &*second]);
+    assert!(!host.told().contains("forgotten"), "a cluster was let go of:\n{}", host.told());
+}
+
+/// The commits that asked for the installs in the record, oldest first.
+fn installs(host: &Host) -> Vec<String> {
+    let history = host.run(&["history", "mbx-ccr-01", "--kind", "outcome", "--output", "json"]);
+    let document: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap_or_default();
+    let entries = document["clusters"][0]["entries"].as_array().cloned().unwrap_or_default();
+    let install = |entry: &&serde_json::Value| entry["action"]["action"] == "Install";
+    entries.iter().filter(install).map(|entry| entry["revision"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A repository whose commits each hold exactly the files that they are made of.
+struct Repo(PathBuf);
+
+impl Repo {
+    fn new(at: PathBuf) -> Self {
+        let repo = Self(at);
+        std::fs::create_dir_all(&repo.0).unwrap();
+        repo.git(&["init", "--quiet"]);
+        repo
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let mut git = Command::new("git");
+        let who = ["-c", "user.name=Anna", "-c", "user.email=anna@example.org", "-c", "advice.detachedHead=false"];
+        let said = git.current_dir(&self.0).args(who).args(args).env_remove("GIT_DIR").output().unwrap();
+        assert!(said.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8(said.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self, files: &[(&str, &str)]) -> String {
+        for old in self.git(&["ls-files"]).lines() {
+            std::fs::remove_file(self.0.join(old)).unwrap();
+        }
+        for (name, text) in files {
+            let file = self.0.join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", "change the manifests"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn checkout(&self, commit: &str) {
+        self.git(&["checkout", "--quiet", commit]);
+    }
+}
+
+const RU9: &str = "apiVersion: rollward/v1
+kind: Package
+metadata: {name: ru9}
+spec:
+  rollup: exchange-2007-sp3-ru9
+  path: packages/Exchange2007-KB2746157-x64-EN.msp
+  sha256: 1f4d0a4b6d1f5e7a8c9b0a1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9d0e1f
+";
+
+fn to_ru9(scale: &str) -> String {
+    pair("act", scale).replace("rollup: exchange-2007-sp3-ru8-v3", "rollup: exchange-2007-sp3-ru9")
 }
 
 /// An idle daemon writes nothing.

@@ -24,6 +24,8 @@ pub struct Folder {
 /// Reads everything under these paths: folders with all that is below them, except what is hidden, and files whatever
 /// they are called. Does not fail: a path that is not there is a file that could not be read.
 pub fn read(paths: &[PathBuf]) -> Folder {
+    let commit = || paths.first().and_then(|path| commit_of(path));
+    let before = commit();
     let mut found = BTreeSet::new();
     let mut files = Vec::new();
     for path in paths {
@@ -44,7 +46,9 @@ pub fn read(paths: &[PathBuf]) -> Folder {
     );
     files.sort_by(|a, b| a.name.cmp(&b.name));
     files.dedup_by(|a, b| a.name == b.name);
-    Folder { files, commit: paths.first().and_then(|path| commit_of(path)) }
+    // A checkout that moved on, or was put in another's place, while its files were read: they may be of both.
+    let commit = before.filter(|before| commit().as_ref() == Some(before));
+    Folder { files, commit }
 }
 
 fn walk(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>, failed: &mut Vec<SourceFile>) {
