@@ -87,6 +87,10 @@ impl Watched {
 
     /// Reads the set again; what is in force from now on, if that is something else.
     pub fn reload(&mut self, now: Time, store: &Store, tell: &mut (dyn FnMut(Told<'_>) + Send)) -> Option<Desired> {
+        if self.watch.as_ref().is_some_and(|watch| watch.is_astray(&self.paths)) {
+            // Without events, which there may be none of meanwhile, the slow look sees to it.
+            self.watch = Watch::new(&self.paths).ok();
+        }
         let folder = sources::read(&self.paths);
         let content = (resolve::revision(&folder.files), folder.commit.clone());
         let due = self.look_again.is_some_and(|at| at <= now);

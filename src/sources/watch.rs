@@ -17,11 +17,14 @@ const AT_MOST: Duration = Duration::from_millis(500);
 /// Watches paths for as long as it lives.
 pub struct Watch {
     events: mpsc::Receiver<()>,
+    /// Where the paths led when it began.
+    places: Vec<Option<PathBuf>>,
     _watcher: RecommendedWatcher,
 }
 
 impl Watch {
-    /// Begins to watch: folders with all that is below them, files by way of their folder, since editors replace them.
+    /// Begins to watch: folders with all that is below them; files and links by way of their folder, since editors
+    /// replace the ones and syncing tools turn the others. What a link led to is watched until [`Watch::is_astray`].
     ///
     /// # Errors
     /// The system cannot watch one of them: not there, no right to read it, or too many watches. Fall back to polling.
@@ -36,12 +39,18 @@ impl Watch {
         for path in paths {
             if path.is_dir() {
                 watcher.watch(path, RecursiveMode::Recursive)?;
-            } else {
+            }
+            if !path.is_dir() || path.is_symlink() {
                 let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
                 watcher.watch(folder, RecursiveMode::NonRecursive)?;
             }
         }
-        Ok(Self { events, _watcher: watcher })
+        Ok(Self { events, places: places(paths), _watcher: watcher })
+    }
+
+    /// True if the paths lead elsewhere than when it began: watch anew.
+    pub fn is_astray(&self, paths: &[PathBuf]) -> bool {
+        places(paths) != self.places
     }
 
     /// Returns once something may have changed and has been quiet since. For ever, if watching has ended.
@@ -52,6 +61,10 @@ impl Watch {
         let settled = async { while let Ok(Some(())) = tokio::time::timeout(SETTLE, self.events.recv()).await {} };
         let _ = tokio::time::timeout(AT_MOST, settled).await; // Both ends of it mean: look.
     }
+}
+
+fn places(paths: &[PathBuf]) -> Vec<Option<PathBuf>> {
+    paths.iter().map(|path| std::fs::canonicalize(path).ok()).collect()
 }
 
 #[cfg(test)]
@@ -71,7 +84,26 @@ mod tests {
         let _ = std::fs::read(dir.path().join("1.yaml")).unwrap();
         let again = tokio::time::timeout(Duration::from_millis(200), watch.changed()).await;
         assert!(again.is_err(), "reading is no change");
+        assert!(!watch.is_astray(&[dir.path().to_owned()]));
         std::fs::remove_file(dir.path().join("1.yaml")).unwrap();
+        tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("so was this");
+    }
+
+    #[tokio::test]
+    async fn a_link_that_is_turned_is_a_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["one", "two"] {
+            std::fs::create_dir(at(name)).unwrap();
+            std::os::unix::fs::symlink(name, at(&format!("to-{name}"))).unwrap();
+        }
+        let paths = [at("to-one")];
+        let mut watch = Watch::new(&paths).unwrap();
+        std::fs::rename(at("to-two"), at("to-one")).unwrap();
+        tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("it was seen");
+        assert!(watch.is_astray(&paths), "what is watched is not what is read");
+        let mut watch = Watch::new(&paths).unwrap();
+        std::fs::write(at("two/a.yaml"), "a: b\n").unwrap();
         tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.expect("so was this");
     }
 }
