@@ -235,6 +235,10 @@ impl Daemon<'_> {
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         poll.tick().await;
         loop {
+            if let Some(by) = self.clock.follow(clock::wall()) {
+                (self.tell)(Told::Note(&format!("the host's clock jumped by {by:#}; looking at everything again")));
+                self.fleet.clock_jumped(by, self.clock.now());
+            }
             for (name, effect) in self.fleet.begin_due(self.clock.now()) {
                 self.start(name, effect);
             }

@@ -9,8 +9,11 @@ pub mod simulated;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use crate::desired::{Cluster, FleetPolicy};
 use crate::guard::{DriverTraits, FleetFacts, Forecast, History, RollState, RuleSet, Stop};
+use crate::model::time::shifted;
 use crate::model::{ClusterName, Known, NodeRef, Phase, RuleName, Time};
 use crate::observed::Observation;
 use crate::plan::{self, Decision, Plan};
@@ -118,6 +121,25 @@ impl Fleet {
         } else {
             slot.again = true;
         }
+    }
+
+    /// The clock by which everybody is told the time was set, and shows `now`. What was remembered by it moves along;
+    /// then everybody looks: a window may have opened, or shut.
+    pub fn clock_jumped(&mut self, by: SignedDuration, now: Time) {
+        for slot in self.slots.values_mut() {
+            slot.turn.clock_jumped(by);
+            slot.wake = match slot.wake {
+                Wake::Due(at) => Wake::Due(shifted(at, by)),
+                Wake::Idle(at) => Wake::Idle(shifted(at, by)),
+            };
+        }
+        self.queue = std::mem::take(&mut self.queue).into_iter().map(|(at, name)| (shifted(at, by), name)).collect();
+        for facts in self.facts.clusters.values_mut() {
+            if let RollState::Converged { since: Some(since) } = &mut facts.roll {
+                *since = shifted(*since, by);
+            }
+        }
+        self.wake_all(now);
     }
 
     /// Looks at all clusters now.

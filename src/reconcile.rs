@@ -12,9 +12,11 @@ mod notes;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::desired::Cluster;
 use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Permit, RuleSet};
-use crate::model::time::{between, later};
+use crate::model::time::{between, later, shifted};
 use crate::model::{Action, Answer, Claim, Hold, Known, Phase, RuleName, Time};
 use crate::observed::{Observation, SideEffect};
 use crate::plan::{self, Decision};
@@ -140,7 +142,27 @@ impl Turn {
         history: History,
         memory: Memory,
     ) -> Self {
-        Self { desired, revision, forecast, traits, rules, history, memory, stage: Stage::Asleep, entries: Vec::new() }
+        Self {
+            desired,
+            revision,
+            forecast,
+            traits,
+            rules,
+            history,
+            memory,
+            stage: Stage::Asleep,
+            entries: Vec::new(),
+        }
+    }
+
+    /// The clock was set `by` so much: heartbeats, work and memberships are as old as they were. Times that others
+    /// wrote down stay what they are, and so do windows.
+    pub fn clock_jumped(&mut self, by: SignedDuration) {
+        self.memory.clock_jumped(by);
+        let history = &mut self.history;
+        let times = history.membership_changed_at.iter_mut().chain(&mut history.claimed_at);
+        let times = times.chain(history.rejoined_at.values_mut());
+        times.chain(history.failed_handoffs.values_mut().map(|f| &mut f.at)).for_each(|at| *at = shifted(*at, by));
     }
 
     /// True between turns.

@@ -53,11 +53,12 @@ fn every_node_has_a_reason_at_any_instant() {
 }
 
 fn ask(simulated: &mut Simulated) -> Vec<(String, Vec<NodeReport>, Decision, Observation)> {
-    let (now, nothing) = (simulated.now, Known::unknown("nothing was asked for"));
+    let (now, nothing) = (simulated.clock(), Known::unknown("nothing was asked for"));
+    let names: Vec<_> = simulated.worlds.keys().cloned().collect();
     let mut answers = Vec::new();
-    for (name, turn) in simulated.fleet.turns() {
-        let Some(world) = simulated.worlds.get_mut(name) else { continue };
-        let seen = world.observe_now(now);
+    for name in names {
+        let Some(seen) = simulated.look(&name) else { continue };
+        let Some(turn) = simulated.fleet.turn(&name) else { continue };
         let facts = turn.facts(&seen, &nothing, Around { fleet: simulated.fleet.facts(), now });
         answers.push((name.to_string(), plan::explain(&facts), plan::decide(&facts), seen.clone()));
     }

@@ -1,9 +1,11 @@
 mod cli;
+mod clock;
 mod daemon;
 mod door;
 mod estates;
 mod explain;
 mod finish;
+mod idle;
 mod kill;
 mod layers;
 mod manifests;

@@ -10,7 +10,7 @@ use rollward::model::RuleName;
 use rollward::simulate::{Settings, SimulateReport, replay, scenario, simulate};
 
 /// The demo's manifests, name and text.
-fn demo() -> Vec<(String, String)> {
+pub fn demo() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/demo");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -18,7 +18,7 @@ fn demo() -> Vec<(String, String)> {
 }
 
 /// Of the manifests, the first CCR pair.
-fn pair(texts: &[(String, String)]) -> Arc<Desired> {
+pub fn pair(texts: &[(String, String)]) -> Arc<Desired> {
     let files: Vec<_> =
         texts.iter().map(|(name, text)| SourceFile::from_bytes(name.as_str(), text.as_bytes())).collect();
     let reading = desired::read(&files, &Drivers);

@@ -27,7 +27,8 @@ pub trait Driver: Send + Sync {
     /// What differs from stack to stack and the rules must know.
     fn traits(&self) -> DriverTraits;
 
-    /// Looks at the cluster. Never fails as a whole: what could not be seen is unknown, and says why.
+    /// Looks at the cluster. Never fails as a whole: what could not be seen is unknown, and says why. All its times are
+    /// by this host's clock: what nodes wrote down by their own is put on it, by how far the two are apart now.
     fn observe(&self) -> Later<'_, Observation>;
 
     /// What the cluster would do by itself if the action were done now.

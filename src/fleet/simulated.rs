@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::{Fleet, Step};
 use crate::desired::Desired;
 use crate::drivers::ClaimAnswer;
 use crate::drivers::simulator::Simulation;
 use crate::drivers::simulator::world::{Violation, ViolationKind};
 use crate::guard::{History, RuleSet, Stop};
-use crate::model::time::later;
-use crate::model::{Action, Answer, ClusterName, Holder, NodeName, Time};
+use crate::model::time::{later, shifted, stamp};
+use crate::model::{Action, Answer, ClusterName, Holder, Known, NodeName, Time};
 use crate::observed::{Observation, effect};
 use crate::plan;
 use crate::reconcile::{Around, Effect, Input};
@@ -26,8 +28,10 @@ pub struct Simulated {
     pub worlds: BTreeMap<ClusterName, Simulation>,
     /// When it began.
     pub started: Time,
-    /// The one clock.
+    /// The worlds' time.
     pub now: Time,
+    /// By how much the controller's clock is off it.
+    off: SignedDuration,
     /// Everything that was told to the journal.
     pub journal: Vec<Entry>,
     desired: Arc<Desired>,
@@ -76,6 +80,7 @@ impl Simulated {
             worlds,
             started: now,
             now,
+            off: SignedDuration::ZERO,
             journal: Vec::new(),
             desired,
             holder,
@@ -90,6 +95,16 @@ impl Simulated {
         };
         simulated.populate();
         simulated
+    }
+
+    /// What the controller's clock shows.
+    pub fn clock(&self) -> Time {
+        shifted(self.now, self.off)
+    }
+
+    /// Looks at a cluster, without anybody deciding on it.
+    pub fn look(&mut self, name: &ClusterName) -> Option<Observation> {
+        Some(self.worlds.get_mut(name)?.observe_by(self.off, self.now))
     }
 
     /// Who is in charge.
@@ -111,7 +126,7 @@ impl Simulated {
             let Some(world) = self.worlds.get(name) else { continue };
             let forecast = plan::forecast(cluster, &BTreeMap::new());
             let history = History::new(self.holder.clone());
-            self.fleet.put(cluster, &desired.revision, forecast, world.traits(), history, self.now);
+            self.fleet.put(cluster, &desired.revision, forecast, world.traits(), history, self.clock());
         }
     }
 
@@ -121,7 +136,7 @@ impl Simulated {
             .iter()
             .map(|s| Stop { why: s.why.clone(), labels: s.labels.clone(), place: Some(s.place.clone()), since: None })
             .collect();
-        self.fleet.govern(&desired.fleet, stops, self.now);
+        self.fleet.govern(&desired.fleet, stops, self.clock());
     }
 
     /// Puts other manifests in force.
@@ -134,10 +149,10 @@ impl Simulated {
             }
             let forecast = plan::forecast(cluster, &BTreeMap::new());
             match (self.fleet.turn(name), self.worlds.get(name)) {
-                (Some(_), _) => self.fleet.change(cluster, &desired.revision, forecast, self.now),
+                (Some(_), _) => self.fleet.change(cluster, &desired.revision, forecast, self.clock()),
                 (None, Some(world)) => {
                     let history = History::new(self.holder.clone());
-                    self.fleet.put(cluster, &desired.revision, forecast, world.traits(), history, self.now);
+                    self.fleet.put(cluster, &desired.revision, forecast, world.traits(), history, self.clock());
                 }
                 (None, None) => {}
             }
@@ -146,9 +161,8 @@ impl Simulated {
 
     /// Approves what the cluster's plan is now.
     pub fn approve(&mut self, name: &ClusterName, by: &str) {
-        let now = self.now;
-        let Some(world) = self.worlds.get_mut(name) else { return };
-        let seen = world.observe_now(now);
+        let now = self.clock();
+        let Some(seen) = self.look(name) else { return };
         let Some(plan) = self.fleet.plan(name, &seen, now) else { return };
         if let Some(turn) = self.fleet.turn_mut(name) {
             turn.approve(&plan, by.to_owned(), None, now);
@@ -158,9 +172,8 @@ impl Simulated {
 
     /// Takes the cluster over from whoever holds its claim.
     pub fn takeover(&mut self, name: &ClusterName) {
-        let now = self.now;
-        let Some(world) = self.worlds.get_mut(name) else { return };
-        let seen = world.observe_now(now);
+        let now = self.clock();
+        let Some(seen) = self.look(name) else { return };
         if let Some(turn) = self.fleet.turn_mut(name) {
             turn.take_over(&seen);
         }
@@ -176,6 +189,7 @@ impl Simulated {
             }
             let event = self.worlds.values().filter_map(Simulation::next_event).min();
             let due = self.fleet.next_due().into_iter().chain(self.fleet.next_alarm()).min();
+            let due = due.map(|at| shifted(at, -self.off));
             let quiet = self.fleet.is_at_rest();
             match [event, due].into_iter().flatten().min() {
                 Some(next) if next <= until && !(quiet && event.is_none()) => self.advance(next.max(self.now)),
@@ -191,12 +205,27 @@ impl Simulated {
     /// Moves the clock, and looks again wherever the world has changed.
     pub fn advance(&mut self, to: Time) {
         self.now = to;
+        let mut changed = Vec::new();
         for (name, world) in &mut self.worlds {
             if world.advance_to(to) {
-                self.fleet.wake(name, to);
+                changed.push(name.clone());
             }
         }
+        self.follow_clock();
+        for name in changed {
+            self.fleet.wake(&name, self.clock());
+        }
         self.watch_standbys();
+    }
+
+    /// Notices, as a daemon does when it wakes, that the controller's clock was set.
+    fn follow_clock(&mut self) {
+        let off = self.worlds.values().map(Simulation::host_clock_off).fold(SignedDuration::ZERO, |a, b| a + b);
+        let by = off - self.off;
+        if !by.is_zero() {
+            self.off = off;
+            self.fleet.clock_jumped(by, self.clock());
+        }
     }
 
     /// Everything that was done wrong, by cluster.
@@ -246,7 +275,8 @@ impl Simulated {
     /// Carries out all turns that are due now; false if the controller was killed on the way.
     pub fn settle(&mut self) -> bool {
         loop {
-            let begun = self.fleet.begin_due(self.now);
+            self.follow_clock();
+            let begun = self.fleet.begin_due(self.clock());
             if begun.is_empty() {
                 return true;
             }
@@ -259,7 +289,7 @@ impl Simulated {
                     }
                     self.effects += 1;
                     let Some(input) = self.carry_out(&name, effect) else { break };
-                    match self.fleet.input(&name, input, self.now) {
+                    match self.fleet.input(&name, input, self.clock()) {
                         Step::Do(next) => effect = next,
                         Step::Asleep | Step::Gone => break,
                     }
@@ -269,7 +299,7 @@ impl Simulated {
     }
 
     fn carry_out(&mut self, name: &ClusterName, effect: Effect) -> Option<Input> {
-        let now = self.now;
+        let (now, clock, off) = (self.now, self.clock(), self.off);
         if let Effect::Perform(permit) = &effect
             && self.weighs_handoffs
         {
@@ -279,9 +309,12 @@ impl Simulated {
         Some(match effect {
             Effect::Observe => {
                 world.advance_to(now);
-                Input::Observed(Box::new(world.observe_now(now)))
+                Input::Observed(Box::new(world.observe_by(off, now)))
             }
-            Effect::Foresee(action) => Input::Foreseen(world.foresee_now(&action)),
+            Effect::Foresee(action) => Input::Foreseen(match world.foresee_now(&action) {
+                Known::Known { value, .. } => Known::seen(value, clock),
+                unknown => unknown,
+            }),
             Effect::Claim { expected, wanted } => Input::Claimed(claimed(world.claim_now(expected, wanted, now))),
             Effect::Perform(permit) => Input::Performed(world.perform_now(permit, now)),
             Effect::Record(entries) => Input::Recorded(match &self.journal_broken {
@@ -301,10 +334,10 @@ impl Simulated {
         let Action::Handoff { .. } = action else { return 0 };
         let Some(turn) = self.fleet.turn(name) else { return 0 };
         let Some(look) = &turn.memory.last_look else { return 0 };
-        let around = Around { fleet: self.fleet.facts(), now: self.now };
+        let around = Around { fleet: self.fleet.facts(), now: self.clock() };
         let before = turn.plan(&look.seen, around).handoffs.optimum;
         let mut after = Observation::clone(&look.seen);
-        effect::apply(action, &mut after, &*turn.desired, self.now);
+        effect::apply(action, &mut after, &*turn.desired, self.clock());
         let after = turn.plan(&after, around).handoffs.optimum;
         u64::from((1 + after).saturating_sub(before))
     }
@@ -312,7 +345,7 @@ impl Simulated {
     /// What the journal tells people, a line an entry.
     pub fn story(&self) -> String {
         let news = self.journal.iter().filter(|entry| entry.what.is_news());
-        news.map(|entry| format!("{} {} {}", entry.at, entry.cluster, entry.what)).collect::<Vec<_>>().join("\n")
+        news.map(|entry| format!("{} {} {}", stamp(entry.at), entry.cluster, entry.what)).collect::<Vec<_>>().join("\n")
     }
 
     /// The actions that were begun, in order, as the journal tells them.

@@ -18,6 +18,11 @@ pub fn earlier(at: Time, by: Duration) -> Time {
     at.saturating_sub(by).unwrap_or(Time::MIN)
 }
 
+/// The moment on a clock that has been set `by` so much forward, or back.
+pub fn shifted(at: Time, by: jiff::SignedDuration) -> Time {
+    at.checked_add(by).unwrap_or(if by.is_negative() { Time::MIN } else { Time::MAX })
+}
+
 /// How long from `from` until `to`; zero if `to` is not later.
 pub fn between(from: Time, to: Time) -> Duration {
     to.duration_since(from).try_into().unwrap_or(Duration::ZERO)

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::time::{between, later};
+use jiff::SignedDuration;
+
+use crate::model::time::{between, later, shifted};
 use crate::model::{Action, Claim, ClusterName, GroupName, NodeName, Time};
 use crate::observed::Observation;
 use crate::plan::Decision;
@@ -125,6 +127,14 @@ impl Memory {
     /// When a foreign claim will have been silent for longer than its limit, if nothing moves it.
     pub(super) fn foreign_claim_ends(&self) -> Option<Time> {
         self.foreign.as_ref().map(|(_, since)| later(*since, SILENCE + Duration::from_secs(1)))
+    }
+
+    /// The clock was set: what was remembered by it moves along, so that ages stay what they are.
+    pub(super) fn clock_jumped(&mut self, by: SignedDuration) {
+        let times = self.pending.iter_mut().map(|p| &mut p.since);
+        let times = times.chain(&mut self.converged_since).chain(&mut self.beat_at);
+        let times = times.chain(self.down_since.values_mut()).chain(self.foreign.iter_mut().map(|(_, since)| since));
+        times.for_each(|at| *at = shifted(*at, by));
     }
 
     /// What could not be written was not told; telling it again finds out when the record can be written.

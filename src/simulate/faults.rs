@@ -161,7 +161,12 @@ pub fn shape(draw: Draw, cast: &Cast) -> Option<FaultSpec> {
             let node = (often == 3).then_some(node);
             FaultSpec { node, holder: Some("another-controller".into()), ..timed }
         }
-        ClockJump => FaultSpec { by: lasts, backwards: Some(often < 2), lasts: None, ..timed },
+        // The nodes' clocks, or the management host's; that one also by more than an observation, or a claim, lives.
+        ClockJump => {
+            let kind = if draw.group % 2 == 0 { ClockJump } else { HostClockJump };
+            FaultSpec { by: lasts, backwards: Some(often < 2), lasts: None, ..FaultSpec { kind, ..timed } }
+        }
+        HostClockJump => return None,
         StoreRunsBackwards => FaultSpec { by: lasts, lasts: None, ..timed },
         WitnessDown if !cast.witness => return None,
         WitnessDown => timed,

@@ -221,12 +221,13 @@ const REFUSE_FINISHING: &[RuleName] = &[
 /// reason: nobody's turn will come.
 pub fn explain(simulated: &mut Simulated, at_rest: bool) -> Explained {
     let mut explained = Explained::default();
-    let now = simulated.now;
+    let now = simulated.clock();
     let nothing = Known::unknown("nothing was asked for");
     let mut passing = BTreeSet::new();
-    for (name, turn) in simulated.fleet.turns() {
-        let Some(world) = simulated.worlds.get_mut(name) else { continue };
-        let seen = world.observe_now(now);
+    let names: Vec<ClusterName> = simulated.worlds.keys().cloned().collect();
+    let looks: Vec<_> = names.iter().filter_map(|name| Some((name, simulated.look(name)?))).collect();
+    for (name, seen) in looks {
+        let Some(turn) = simulated.fleet.turn(name) else { continue };
         let around = Around { fleet: simulated.fleet.facts(), now };
         for report in plan::explain(&turn.facts(&seen, &nothing, around)) {
             let at_target = report.standing == Some(Standing::Current);

@@ -153,10 +153,8 @@ impl Simulation {
             (FaultKind::StaleRead, ..) => {
                 self.state.stale = Some(Box::new((self.state.now, self.state.world.clone())));
             }
-            (FaultKind::ClockJump, ..) => {
-                let by = fault.by.map_or(600, |by| Duration::from(by).as_secs()) as i64;
-                self.state.skew += if fault.backwards == Some(true) { -by } else { by };
-            }
+            (FaultKind::ClockJump, ..) => self.state.skew += jump(fault),
+            (FaultKind::HostClockJump, ..) => self.state.host_skew += jump(fault),
             (FaultKind::StoreRunsBackwards, ..) => {
                 let by = fault.by.map_or(Duration::from_secs(300), Duration::from);
                 let until = earlier(self.state.now, by);
@@ -183,6 +181,7 @@ impl Simulation {
             (FaultKind::SplitView, ..) => self.lay(Hand::Reconnect),
             (FaultKind::StaleRead, ..) => self.state.stale = None,
             (FaultKind::ClockJump, ..) => self.state.skew = 0,
+            (FaultKind::HostClockJump, ..) => self.state.host_skew -= jump(fault),
             (FaultKind::InstallHangs, node, _) => {
                 for (name, truth) in &mut self.state.world.nodes {
                     if let (true, Some(task)) = (node.as_ref().is_none_or(|n| n == name), truth.task.as_mut())
@@ -249,6 +248,12 @@ impl Simulation {
             }
         }
     }
+}
+
+/// By how many seconds a clock jumps.
+fn jump(fault: &FaultSpec) -> i64 {
+    let by = fault.by.map_or(600, |by| i64::try_from(Duration::from(by).as_secs()).unwrap_or(i64::MAX));
+    if fault.backwards == Some(true) { -by } else { by }
 }
 
 fn rival(fault: &FaultSpec) -> Holder {

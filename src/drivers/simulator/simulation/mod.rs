@@ -8,6 +8,7 @@ mod notes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 pub use notes::{InstallNote, Leak, RoleNotes};
@@ -20,9 +21,9 @@ use super::world::{ClusterStore, Event, Happening, Order, Outcome, Violation, Wo
 use crate::desired;
 use crate::drivers::{ClaimAnswer, Readiness, ReadinessState, TimeScale};
 use crate::guard::{Check, Command, DriverTraits, Permit};
-use crate::model::time::later;
+use crate::model::time::{later, shifted};
 use crate::model::{Action, Answer, Claim, ClusterName, GroupName, Known, NodeName, Rollup, RollupName, Time};
-use crate::observed::{Observation, SideEffect};
+use crate::observed::{Node, Observation, SideEffect};
 
 /// One simulated cluster.
 #[derive(Clone, Debug)]
@@ -52,6 +53,9 @@ pub(super) struct State {
     stale: Option<Box<(Time, World)>>,
     /// By how many seconds the nodes' clocks are off.
     skew: i64,
+    /// By how many seconds the clock of the management host is off, for whoever runs on it.
+    #[serde(default)]
+    host_skew: i64,
     /// Older states of the store, oldest first, where one may come back.
     older_stores: Vec<(Time, ClusterStore)>,
     roles: BTreeMap<GroupName, RoleNotes>,
@@ -103,6 +107,7 @@ impl Simulation {
             met: BTreeMap::new(),
             stale: None,
             skew: 0,
+            host_skew: 0,
             older_stores: Vec::new(),
             roles: BTreeMap::new(),
             violations: Vec::new(),
@@ -234,13 +239,29 @@ impl Simulation {
 
     /// Looks at the cluster.
     pub fn observe_now(&mut self, now: Time) -> Observation {
+        self.observe_by(SignedDuration::ZERO, now)
+    }
+
+    /// Looks at the cluster from a host whose clock is off by so much: it writes down what its clock shows, and puts
+    /// what nodes remember on its own clock, too.
+    pub fn observe_by(&mut self, off: SignedDuration, now: Time) -> Observation {
         self.advance_to(now);
         self.beat();
         let blind = self.blindness();
-        match &self.state.stale {
-            Some(stale) => stale.1.look(&self.cluster, stale.0, &blind, &self.declared),
-            None => self.state.world.look(&self.cluster, self.state.now, &blind, &self.declared),
+        let (at, world) = match &self.state.stale {
+            Some(stale) => (stale.0, &stale.1),
+            None => (self.state.now, &self.state.world),
+        };
+        let mut seen = world.look(&self.cluster, shifted(at, off), &blind, &self.declared);
+        if !off.is_zero() {
+            seen.nodes.values_mut().for_each(|node| remembered(node).for_each(|at| *at = shifted(*at, off)));
         }
+        seen
+    }
+
+    /// By how much the clock of the management host is off because of what befell it here.
+    pub fn host_clock_off(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.state.host_skew)
     }
 
     /// What the cluster would do by itself if the action were done now.
@@ -343,14 +364,7 @@ impl Simulation {
 
     /// One step of the world, and everything that hangs on it.
     fn step(&mut self, event: Event) -> Outcome {
-        let stamp = self.state.now.saturating_add(std::time::Duration::from_secs(self.state.skew.unsigned_abs()));
-        let stamp = match self.state.skew >= 0 {
-            true => stamp.unwrap_or(self.state.now),
-            false => crate::model::time::earlier(
-                self.state.now,
-                std::time::Duration::from_secs(self.state.skew.unsigned_abs()),
-            ),
-        };
+        let stamp = shifted(self.state.now, SignedDuration::from_secs(self.state.skew));
         let mut out = self.state.world.step(event, stamp);
         self.after_step(std::mem::take(&mut out.happened));
         out
@@ -363,4 +377,19 @@ impl Simulation {
         self.note(happened);
         self.keep_store();
     }
+}
+
+/// When what a node remembers happened.
+fn remembered(node: &mut Node) -> impl Iterator<Item = &mut Time> {
+    fn value<T>(known: &mut Known<T>) -> Option<&mut T> {
+        match known {
+            Known::Known { value, .. } => Some(value),
+            Known::Unknown { .. } => None,
+        }
+    }
+    let work = value(&mut node.work).and_then(Option::as_mut).into_iter();
+    let work = work.flat_map(|work| std::iter::once(&mut work.since).chain(work.ended.as_mut().map(|end| &mut end.at)));
+    let tries = value(&mut node.tries).into_iter().flatten().map(|tries| &mut tries.at);
+    let verified = value(&mut node.verified).into_iter().flatten().map(|verified| &mut verified.at);
+    work.chain(tries).chain(verified)
 }

@@ -49,10 +49,10 @@ pub struct FaultSpec {
     /// `slowMove`: so many times as slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor: Option<u32>,
-    /// `clockJump`, `storeRunsBackwards`: by how much.
+    /// `clockJump`, `hostClockJump`, `storeRunsBackwards`: by how much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Span>,
-    /// `clockJump`: true if backwards.
+    /// `clockJump`, `hostClockJump`: true if backwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backwards: Option<bool>,
     /// `lostReply`: whether the action was done all the same.
@@ -121,6 +121,8 @@ pub enum FaultKind {
     SecondController,
     /// The clocks of the nodes jump.
     ClockJump,
+    /// The clock of the management host jumps, in `simulate`; a daemon's is its own host's.
+    HostClockJump,
     /// An older state of the cluster's store comes back.
     StoreRunsBackwards,
     /// The witness cannot be reached.
