@@ -99,6 +99,8 @@ pub struct Turn {
     pub history: History,
     /// What it remembers besides, for telling people.
     pub memory: Memory,
+    /// Whether the record keeps what each judgement rested on, in full. Not worth its time where nobody reads it.
+    pub keeps_inputs: bool,
     stage: Stage,
     entries: Vec<Entry>,
 }
@@ -150,6 +152,7 @@ impl Turn {
             rules,
             history,
             memory,
+            keeps_inputs: true,
             stage: Stage::Asleep,
             entries: Vec::new(),
         }
@@ -333,7 +336,7 @@ impl Turn {
         let facts = self.facts(seen, foreseen, around);
         match guard::judge(action.clone(), &facts) {
             Ok(permit) => {
-                let inputs = notes::inputs(&facts);
+                let inputs = if self.keeps_inputs { notes::inputs(&facts) } else { Arc::default() };
                 self.say(
                     around.now,
                     EntryKind::Intended {

@@ -43,7 +43,7 @@ pub struct Simulated {
     pub effects: u64,
     /// Set while the journal cannot be written, to the error.
     pub journal_broken: Option<Arc<str>>,
-    /// Whether each handoff is weighed against the optimum left before it. It costs two plans a handoff.
+    /// Whether each handoff is weighed against the optimum left before it. It costs two searches a handoff.
     pub weighs_handoffs: bool,
     /// What the handoffs that were weighed cost beyond the optimum left before each.
     pub extra_handoffs: u64,
@@ -240,8 +240,10 @@ impl Simulated {
             let seen = self.installs_seen.entry(name.clone()).or_default();
             let new = world.installs_log().get(*seen..).unwrap_or_default();
             *seen += new.len();
+            // Going down, a node above its targets comes nearer to them.
+            let raised = new.iter().filter(|install| install.raised);
             for (install, (role, group)) in
-                new.iter().flat_map(|install| world.world().groups.iter().map(move |group| (install, group)))
+                raised.flat_map(|install| world.world().groups.iter().map(move |group| (install, group)))
             {
                 let Some(spec) = self.desired.clusters.get(name).and_then(|c| c.groups.get(role)) else { continue };
                 if !group.possible_owners.contains(&install.node) {
@@ -335,10 +337,10 @@ impl Simulated {
         let Some(turn) = self.fleet.turn(name) else { return 0 };
         let Some(look) = &turn.memory.last_look else { return 0 };
         let around = Around { fleet: self.fleet.facts(), now: self.clock() };
-        let before = turn.plan(&look.seen, around).handoffs.optimum;
+        let before = turn.optimum(&look.seen, around);
         let mut after = Observation::clone(&look.seen);
         effect::apply(action, &mut after, &*turn.desired, self.clock());
-        let after = turn.plan(&after, around).handoffs.optimum;
+        let after = turn.optimum(&after, around);
         u64::from((1 + after).saturating_sub(before))
     }
 

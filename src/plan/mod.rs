@@ -42,7 +42,7 @@ pub use hash::{plan_hash, scope_hash};
 pub use relax::{Relaxation, relax};
 pub use report::explain;
 pub use suppose::{NotSupposed, Supposed, Supposition};
-pub use unroll::plan;
+pub use unroll::{optimum, plan};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

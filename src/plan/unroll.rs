@@ -63,6 +63,14 @@ pub(super) fn reaches_target(facts: &Facts<'_>) -> bool {
     super::rest::all_current(&future.at(future.rules))
 }
 
+/// The fewest handoffs from here to the end, as [`plan`] says: without the plan, where nothing is to go back.
+pub fn optimum(facts: &Facts<'_>) -> u32 {
+    match facts.desired.policy.handoff.failback {
+        Failback::Never => bounds(facts).1,
+        Failback::AtEnd => plan(facts).handoffs.optimum,
+    }
+}
+
 fn count(sequence: &[PlannedHandoff]) -> u32 {
     u32::try_from(sequence.len()).unwrap_or(u32::MAX)
 }

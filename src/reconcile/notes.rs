@@ -335,6 +335,12 @@ impl Turn {
         plan::plan(&self.facts(seen, &nothing, around))
     }
 
+    /// The fewest handoffs that are left from a look on.
+    pub fn optimum(&self, seen: &Observation, around: Around<'_>) -> u32 {
+        let nothing = Known::unknown("nothing was asked for yet");
+        plan::optimum(&self.facts(seen, &nothing, around))
+    }
+
     /// Takes up a committed approval of exactly this plan, and drops approvals of others. What is decided is decided
     /// anew if an approval was taken up.
     pub(super) fn weigh_approvals(&mut self, decision: Decision, seen: &Observation, around: Around<'_>) -> Decision {

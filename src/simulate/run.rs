@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::SimulateError;
 use crate::desired::Desired;
+use crate::drivers::simulator::spec::FaultKind;
 use crate::drivers::simulator::{Leak, Simulation};
 use crate::fleet::simulated::{End, Simulated};
 use crate::guard::RuleSet;
@@ -101,6 +102,11 @@ pub fn open(desired: &Arc<Desired>, rules: RuleSet) -> Result<Simulated, Simulat
 pub(super) fn over(desired: &Arc<Desired>, worlds: BTreeMap<ClusterName, Simulation>, rules: RuleSet) -> Simulated {
     let mut simulated = Simulated::new(Arc::clone(desired), worlds, Holder::from("simulate"), rules);
     simulated.weighs_handoffs = true;
+    for name in desired.clusters.keys() {
+        if let Some(turn) = simulated.fleet.turn_mut(name) {
+            turn.keeps_inputs = false;
+        }
+    }
     simulated
 }
 
@@ -173,6 +179,7 @@ pub fn look_back(simulated: &mut Simulated, end: End) -> RunEnd {
 fn left_behind(world: &Simulation, us: &Holder, is_stuck: impl Fn(&NodeName) -> bool) -> Vec<String> {
     let leaks = world.leaks();
     let excused = |node: Option<&NodeName>| node.is_some_and(&is_stuck);
+    let forgotten = world.faults_fired().any(|(kind, _)| kind == FaultKind::StoreRunsBackwards);
     let others = |node: &NodeName| {
         leaks.iter().any(|l| matches!(l, Leak::Mark(m) if m.holder != *us && m.kind.node() == Some(node)))
     };
@@ -180,7 +187,8 @@ fn left_behind(world: &Simulation, us: &Holder, is_stuck: impl Fn(&NodeName) -> 
         Leak::Mark(mark) if mark.holder != *us => false,
         Leak::Mark(Mark { kind: MarkKind::Quarantine { .. }, .. }) => false,
         Leak::Mark(mark) => !excused(mark.kind.node()),
-        Leak::Pause(node) => !excused(Some(node)) && !others(node),
+        // A store that ran backwards has forgotten whose the pause is: it counts as a person's, and is left alone.
+        Leak::Pause(node) => !excused(Some(node)) && !others(node) && !forgotten,
         Leak::Stopped(group) => !excused(world.world().groups.get(group).map(|g| &g.owner)),
         // While something waits to be finished, so does the claim.
         Leak::Claim(claim) => {

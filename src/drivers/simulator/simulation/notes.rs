@@ -49,6 +49,9 @@ pub struct InstallNote {
     pub rollup: RollupName,
     /// When.
     pub at: Time,
+    /// Whether something of it is newer than before; going down, nothing is.
+    #[serde(default)]
+    pub raised: bool,
 }
 
 /// Something that a controller left behind.
@@ -121,8 +124,8 @@ impl Simulation {
                     violation.at = now;
                     self.state.violations.push(violation);
                 }
-                Happening::Installed { node, rollup } => {
-                    self.state.installs.push(InstallNote { node, rollup, at: now });
+                Happening::Installed { node, rollup, raised } => {
+                    self.state.installs.push(InstallNote { node, rollup, at: now, raised });
                 }
                 Happening::Moved { group, cause, .. } => {
                     let role = self.state.world.groups.get(&group).is_some_and(|g| g.kind == GroupKind::Role);

@@ -1,6 +1,7 @@
 //! How a cluster behaves when nothing goes wrong, and when a person lends a hand.
 
 use super::*;
+use crate::drivers::simulator::Hand;
 use crate::model::{Known, MarkKind};
 use crate::observed::{CopyStatus, SideEffectKind};
 
@@ -52,6 +53,21 @@ fn an_install_on_a_node_with_the_default_group_only_is_counted_as_lesser() {
     assert_eq!(s.violations(), [ViolationKind::DisturbedGroup]);
     s.wait(10);
     assert_eq!(s.owner("Cluster Group"), "N1");
+}
+
+#[test]
+fn votes_that_others_take_while_an_installer_works_are_not_of_its_taking() {
+    let mut s = Story::of("ccr", CCR);
+    s.done(move_group("Cluster Group", "N2", "N1"));
+    s.done(stage("N2"));
+    s.begin(install("N2"), Vec::new());
+    let now = s.now();
+    s.sim.poke(Hand::Witness { up: false }, now).unwrap();
+    while s.world().has_quorum() {
+        let next = s.sim.next_event().expect("the installer gets on");
+        s.sim.advance_to(next);
+    }
+    assert_eq!(s.violations(), []);
 }
 
 #[test]

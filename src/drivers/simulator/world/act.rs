@@ -90,9 +90,11 @@ impl World {
             }
             _ => {}
         }
+        let spared = self.has_quorum_without(Some(node));
         if let Some(truth) = self.nodes.get_mut(node) {
             truth.work = Some(work);
             truth.task = Some(Task { stage, fate });
+            truth.spared = spared;
         }
     }
 

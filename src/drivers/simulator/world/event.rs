@@ -135,6 +135,8 @@ pub enum Happening {
         node: NodeName,
         /// To which rollup.
         rollup: RollupName,
+        /// Whether something of it is newer than before.
+        raised: bool,
     },
 }
 

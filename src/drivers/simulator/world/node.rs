@@ -39,6 +39,9 @@ pub struct NodeTruth {
     pub work: Option<Work>,
     /// Where that work stands, while it runs.
     pub task: Option<Task>,
+    /// When that work began, the cluster could do without the node's vote.
+    #[serde(default)]
+    pub spared: bool,
     /// Somebody else's installer.
     pub rival: Option<String>,
     /// Failed tries.

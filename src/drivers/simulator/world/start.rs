@@ -113,6 +113,7 @@ fn start_node(
         staged: node.staged.clone(),
         work: None,
         task: None,
+        spared: false,
         rival: node.rival.clone(),
         tries: Vec::new(),
         verified: None,

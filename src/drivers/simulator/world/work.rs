@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{ClusterService, Fate, Happening, Machine, MoveCause, PausedBy, Stage, Task, World};
-use crate::model::{Action, ClusterServiceRule, GroupName, InstallKind, Mark, MarkKind, NodeName, Rollup, Time};
+use crate::model::{
+    Action, ClusterServiceRule, GroupName, InstallKind, Mark, MarkKind, NodeName, Rollup, RollupPackage, Time,
+};
 use crate::observed::{CopyStatus, GroupState, Tries, Verified, Work, WorkEnd};
 
 /// Why work ended badly.
@@ -160,10 +162,14 @@ impl World {
                     }
                     return self.fail(node, exit(rollup.install, exit_code), at);
                 }
+                let mut raised = false;
                 if let Some(truth) = self.nodes.get_mut(node) {
+                    let newer =
+                        |p: &RollupPackage| truth.installed.get(&p.name).is_none_or(|before| *before < p.version);
+                    raised = rollup.packages.iter().any(newer);
                     truth.installed.extend(rollup.packages.iter().map(|p| (p.name.clone(), p.version.clone())));
                 }
-                happened.push(Happening::Installed { node: node.clone(), rollup: rollup.name.clone() });
+                happened.push(Happening::Installed { node: node.clone(), rollup: rollup.name.clone(), raised });
                 self.enter(node, Stage::Restarting);
             }
             _ => {
