@@ -312,6 +312,36 @@ fn an_idle_daemon_writes_nothing() {
     assert_eq!(before, written(&host.path("state")), "an idle pass wrote to disk");
 }
 
+/// How long it takes from a saved manifest to the first action; nothing is asserted of it. The figure in ARCHITECTURE.md:
+/// `cargo test --release --test integration saved_manifest -- --ignored --nocapture`
+#[test]
+#[ignore = "prints a figure"]
+fn from_a_saved_manifest_to_its_first_action() {
+    let mut took = Vec::new();
+    for run in 0..21 {
+        let mut host = Host::new();
+        host.write("policy.yaml", POLICY);
+        host.write("mbx.yaml", &pair("observe", "1"));
+        host.start(&[]);
+        host.until_told("mode holds");
+        // Saved at any moment between two looks of the daemon.
+        std::thread::sleep(Duration::from_millis(500 + 37 * run));
+        let saved = now();
+        host.write("mbx.yaml", &pair("act", "1"));
+        while !host.told().contains("begin ") {
+            assert!(saved.elapsed() < PATIENCE, "nothing was begun:\n{}", host.told());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        took.push(saved.elapsed());
+    }
+    took.sort();
+    println!(
+        "from a saved manifest to the first action: median {:?}, worst {:?}",
+        took[took.len() / 2],
+        took[took.len() - 1]
+    );
+}
+
 /// Every file below a folder, with its size and when it was written.
 fn written(dir: &Path) -> Vec<(PathBuf, u64, SystemTime)> {
     let mut files = Vec::new();
