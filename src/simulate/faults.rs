@@ -163,7 +163,7 @@ pub fn shape(draw: Draw, cast: &Cast) -> Option<FaultSpec> {
         }
         // The nodes' clocks, or the management host's; that one also by more than an observation, or a claim, lives.
         ClockJump => {
-            let kind = if draw.group % 2 == 0 { ClockJump } else { HostClockJump };
+            let kind = if draw.group.is_multiple_of(2) { ClockJump } else { HostClockJump };
             FaultSpec { by: lasts, backwards: Some(often < 2), lasts: None, ..FaultSpec { kind, ..timed } }
         }
         HostClockJump => return None,
