@@ -17,7 +17,7 @@ use crate::guard::{Command, History, RuleSet};
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Known, NodeName, Time};
 use crate::observed::{Observation, effect};
-use crate::plan::{self, NodeReport, Plan, Relaxation, Supposed, Supposition};
+use crate::plan::{self, NodeReport, Plan, Price, Relaxation, Supposed, Supposition};
 use crate::reconcile::Around;
 use crate::record::{Entry, EntryKind, OpenError, OpenMode, Store};
 use crate::{clock, daemon};
@@ -34,6 +34,10 @@ pub(super) struct Look {
     pub reports: Vec<NodeReport>,
     /// What would have to change, where no step leads to the target.
     pub relaxation: Option<Relaxation>,
+    /// What each constraint costs, if that was asked.
+    pub prices: Option<Vec<Price>>,
+    /// The other of fewest handoffs and least outage, where it would save much.
+    pub other_minimum: Option<Price>,
     /// When it was decided, by the cluster's clock.
     pub now: Time,
 }
@@ -47,6 +51,8 @@ pub(super) struct Asked<'a> {
     pub at: Option<Time>,
     /// As if this were true.
     pub suppose: &'a [Supposition],
+    /// What each constraint costs, too.
+    pub price: bool,
 }
 
 /// A driver that is open, and the clock that it goes by.
@@ -160,7 +166,9 @@ pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyho
         let facts = supposed.facts(&facts);
         let plan = plan::plan(&facts);
         let (reports, relaxation) = (plan::explain(&facts), plan::relax(&facts, &plan));
-        Some(Look { desired, seen, plan, reports, relaxation, now })
+        let prices = asked.price.then(|| plan::price(&facts, &plan));
+        let other_minimum = plan::other_minimum(&facts, &plan);
+        Some(Look { desired, seen, plan, reports, relaxation, prices, other_minimum, now })
     };
     let wanted = |(desired, ..): &Seen| asked.of.contains(&desired.name);
     Ok(seen.into_iter().filter(wanted).filter_map(look).collect())

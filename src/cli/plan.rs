@@ -2,7 +2,7 @@
 
 use super::args::{Global, Manifests};
 use super::live::{Asked, Look};
-use super::output::{Clusters, Observed, Planned};
+use super::output::{Clusters, Observed, Planned, Price};
 use super::{Exit, live, load, text};
 use crate::model::Time;
 
@@ -14,6 +14,7 @@ Looks at the real clusters, takes no lock and writes nothing.
 Examples:
   rollward plan /etc/rollward/manifests
   rollward plan manifests/demo --cluster mbx-ccr-01
+  rollward plan manifests/demo --price
   rollward plan manifests/demo --at 2017-04-08T02:00:00Z
   rollward plan manifests/demo --output json | jq '.clusters[].handoffs'")]
 pub(super) struct Plan {
@@ -22,16 +23,24 @@ pub(super) struct Plan {
     /// Plan as if it were this time, with everything else as it is now
     #[arg(long, value_name = "TIME")]
     at: Option<Time>,
+    /// Say what each constraint costs: handoffs, outage, time
+    #[arg(long)]
+    price: bool,
 }
 
 impl Plan {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let loaded = load::load(global, &self.manifests.paths)?;
         let names = loaded.pick(&self.manifests.clusters)?;
-        let looks = live::look(global, &loaded, &Asked { of: &names, at: self.at, ..Default::default() })?;
+        let looks =
+            live::look(global, &loaded, &Asked { of: &names, at: self.at, price: self.price, ..Default::default() })?;
         let planned = |look: &Look| {
             let observed = Observed::new(&look.desired, &look.seen);
-            Planned::new(&look.desired, &observed, &look.plan, look.relaxation.as_ref())
+            let mut planned = Planned::new(&look.desired, &observed, &look.plan, look.relaxation.as_ref());
+            planned.prices =
+                look.prices.as_ref().map(|all| all.iter().map(|price| Price::new(price, &look.desired)).collect());
+            planned.other_minimum = look.other_minimum.as_ref().map(|price| Price::new(price, &look.desired));
+            planned
         };
         let clusters = looks.iter().map(planned).collect();
         global.emit(&Clusters { clusters }, text::plan::text)?;

@@ -9,9 +9,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::desired::resolved::{HandoffWhen, Policy, WorkWhen};
-use crate::desired::{Cluster, Mode, PackageAt, Place};
+use crate::desired::{Cluster, Minimise, Mode, PackageAt, Place};
 use crate::guard::{Facts, FleetFacts, History, RuleSet};
-use crate::model::{GroupName, Known, MarkKind, NodeName, RuleName, StopScope, Time, Version};
+use crate::model::{GroupName, HandoffStyle, Known, MarkKind, NodeName, RuleName, StopScope, Time, Version};
 use crate::observed::{Copy, CopyStatus, Group, GroupState, Membership, Node, Observation, PauseOf, Services, View};
 
 /// One thing that a person could change about a cluster.
@@ -52,6 +52,12 @@ pub enum Supposition {
     OneMoreOut,
     /// Every stop cord is lifted.
     StopLifted,
+    /// The manifest prefers no node for the role.
+    NotPreferred(GroupName),
+    /// Handoffs are done online: roles are moved, not stopped and started.
+    Online,
+    /// The plan minimises the other of handoffs and outage.
+    OtherMinimum,
     /// We may act.
     MayAct,
     /// The rule says nothing.
@@ -67,7 +73,8 @@ pub struct NotSupposed(String);
 const FORMS: &str = "`node NODE up`, `node NODE resumed`, `node NODE unheld`, `node NODE cured`, `node NODE takes one \
                      role more`, `role ROLE healthy`, `role ROLE may run on NODE`, `role ROLE stays`, `witness up`, \
                      `window open`, `approved`, `package present`, `target reachable`, `downgrade allowed`, `no quorum \
-                     margin`, `one more node out`, `stop lifted`, `may act`, `rule RULE waived`";
+                     margin`, `one more node out`, `stop lifted`, `role ROLE not preferred`, `handoffs online`, `other \
+                     minimum`, `may act`, `rule RULE waived`";
 
 impl fmt::Display for Supposition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,6 +96,9 @@ impl fmt::Display for Supposition {
             Self::NoMargin => f.write_str("no quorum margin"),
             Self::OneMoreOut => f.write_str("one more node out"),
             Self::StopLifted => f.write_str("stop lifted"),
+            Self::NotPreferred(role) => write!(f, "role {role} not preferred"),
+            Self::Online => f.write_str("handoffs online"),
+            Self::OtherMinimum => f.write_str("other minimum"),
             Self::MayAct => f.write_str("may act"),
             Self::Waived(rule) => write!(f, "rule {rule} waived"),
         }
@@ -120,6 +130,8 @@ impl FromStr for Supposition {
                 "no quorum margin" => Self::NoMargin,
                 "one more node out" => Self::OneMoreOut,
                 "stop lifted" => Self::StopLifted,
+                "handoffs online" => Self::Online,
+                "other minimum" => Self::OtherMinimum,
                 "may act" => Self::MayAct,
                 _ => return None,
             })
@@ -131,6 +143,7 @@ impl FromStr for Supposition {
             .or_else(|| node(" takes one role more").map(Self::Roomy))
             .or_else(|| role(" healthy").map(Self::Healthy))
             .or_else(on_node)
+            .or_else(|| role(" not preferred").map(Self::NotPreferred))
             .or_else(|| role(" stays").map(Self::Stays))
             .or_else(|| of("rule ", " waived").and_then(RuleName::from_word).map(Self::Waived))
             .or_else(plain)
@@ -161,6 +174,12 @@ impl Supposition {
             Self::NoMargin => "set `quorumMargin` to 0".into(),
             Self::OneMoreOut => format!("raise `maxUnavailable` to {}", desired.policy.limits.max_unavailable + 1),
             Self::StopLifted => format!("lift the stop cord: `rollward go {}`, or its document", desired.name),
+            Self::NotPreferred(role) => format!("take `preferredNodes` out of the line of {role}"),
+            Self::Online => "say `style: online`".into(),
+            Self::OtherMinimum => match desired.policy.handoff.minimise {
+                Minimise::Handoffs => "say `minimise: outage`".into(),
+                Minimise::Outage => "say `minimise: handoffs`".into(),
+            },
             Self::MayAct => "say `mode: act`".into(),
             Self::Waived(rule) => format!("see why {rule} says no"),
         }
@@ -170,7 +189,13 @@ impl Supposition {
     pub fn place<'a>(&self, desired: &'a Cluster) -> Option<&'a Place> {
         match self {
             Self::Unheld(node) | Self::Roomy(node) => desired.nodes.get(node).map(|spec| &spec.place),
-            Self::WindowOpen | Self::Approved | Self::NoMargin | Self::OneMoreOut => Some(&desired.policy.place),
+            Self::NotPreferred(role) => desired.groups.get(role).map(|spec| &spec.place),
+            Self::WindowOpen
+            | Self::Approved
+            | Self::NoMargin
+            | Self::OneMoreOut
+            | Self::Online
+            | Self::OtherMinimum => Some(&desired.policy.place),
             Self::DowngradeAllowed | Self::MayAct | Self::PackagePresent => Some(&desired.place),
             _ => None,
         }
@@ -279,6 +304,18 @@ impl Supposed {
                     matches!(kind, MarkKind::Stop { scope: StopScope::Cluster | StopScope::Node(_), .. })
                 });
             }
+            Supposition::NotPreferred(role) => {
+                if let Some(spec) = self.desired.groups.get_mut(role) {
+                    spec.preferred_nodes.clear();
+                }
+            }
+            Supposition::Online => self.in_policy(|policy| policy.handoff.style = HandoffStyle::Online),
+            Supposition::OtherMinimum => self.in_policy(|policy| {
+                policy.handoff.minimise = match policy.handoff.minimise {
+                    Minimise::Handoffs => Minimise::Outage,
+                    Minimise::Outage => Minimise::Handoffs,
+                };
+            }),
             Supposition::MayAct => self.desired.mode = Mode::Act,
             Supposition::Waived(rule) => self.rules = self.rules.without(*rule),
         }

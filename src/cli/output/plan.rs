@@ -37,6 +37,12 @@ pub struct Planned {
     /// What would have to change, where no step leads to the target.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub relaxation: Option<Relaxation>,
+    /// What each constraint costs, dearest first, with `--price`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub prices: Option<Vec<Price>>,
+    /// What the other of fewest handoffs and least outage would save, if that is more than a fifth.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub other_minimum: Option<Price>,
     /// Facts that could not be seen.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unknown: Vec<Unknown>,
@@ -63,6 +69,21 @@ pub struct Change {
     /// The line of a manifest that it is about, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub place: Option<String>,
+}
+
+/// What a constraint costs: the plan with it, less the plan without it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// What would be so without it, and what to do for that.
+    #[serde(flatten)]
+    pub without: Change,
+    /// Handoffs.
+    pub handoffs: i64,
+    /// Outage of all roles together, in seconds, at the median.
+    pub outage_seconds: i64,
+    /// Time to the end of the plan, in seconds, at the median.
+    pub elapsed_seconds: i64,
 }
 
 /// What comes of a plan now.
@@ -221,6 +242,8 @@ impl Planned {
                 .collect(),
             holds: plan.holds.iter().map(Hold::from).collect(),
             relaxation: relaxation.map(|relaxation| Relaxation::new(relaxation, desired)),
+            prices: None,
+            other_minimum: None,
             unknown: observed.unknown.clone(),
         }
     }
@@ -229,12 +252,32 @@ impl Planned {
 impl Relaxation {
     /// The document of it.
     pub fn new(relaxation: &plan::Relaxation, desired: &Cluster) -> Self {
-        let change = |supposition: &plan::Supposition| Change {
+        let changes = relaxation.changes.iter().map(|change| Change::new(change, desired)).collect();
+        Self { changes, smallest: relaxation.smallest }
+    }
+}
+
+impl Change {
+    fn new(supposition: &plan::Supposition, desired: &Cluster) -> Self {
+        Self {
             suppose: supposition.to_string(),
             how: supposition.how(desired),
             place: supposition.place(desired).map(ToString::to_string),
-        };
-        Self { changes: relaxation.changes.iter().map(change).collect(), smallest: relaxation.smallest }
+        }
+    }
+}
+
+impl Price {
+    /// The document of it.
+    pub fn new(price: &plan::Price, desired: &Cluster) -> Self {
+        let plan::Price { without, with, then } = price;
+        let seconds = |duration: std::time::Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        Self {
+            without: Change::new(without, desired),
+            handoffs: i64::from(with.handoffs) - i64::from(then.handoffs),
+            outage_seconds: seconds(with.outage) - seconds(then.outage),
+            elapsed_seconds: seconds(with.elapsed) - seconds(then.elapsed),
+        }
     }
 }
 

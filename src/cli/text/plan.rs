@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::holds::holds;
 use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
-use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Relaxation, Spread, Step, Unknown};
+use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Price, Relaxation, Spread, Step, Unknown};
 use crate::model::{ActionKind, time};
 
 /// All plans.
@@ -57,6 +57,15 @@ fn one(text: &mut String, plan: &Planned) {
         holds(text, &plan.holds, 4, Some(now), &mut said);
     }
     relaxation(text, plan.relaxation.as_ref());
+    if let Some(all) = &plan.prices {
+        let heading = if all.is_empty() { "no constraint costs anything" } else { "what each constraint costs:" };
+        let _ = writeln!(text, "  {heading}");
+        prices(text, all);
+    }
+    if let Some(other) = &plan.other_minimum {
+        let _ = writeln!(text, "  the other minimum would save:");
+        prices(text, std::slice::from_ref(other));
+    }
     unknown(text, &plan.unknown);
 }
 
@@ -72,6 +81,23 @@ pub fn relaxation(text: &mut String, relaxation: Option<&Relaxation>) {
     for change in changes {
         let place = change.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
         let _ = writeln!(text, "    {}{place}", change.how);
+    }
+}
+
+fn prices(text: &mut String, prices: &[Price]) {
+    let seconds = |seconds: i64| {
+        let sign = if seconds < 0 { '-' } else { '+' };
+        format!("{sign}{}", time::words(Duration::from_secs(seconds.unsigned_abs())))
+    };
+    for Price { without, handoffs, outage_seconds, elapsed_seconds } in prices {
+        let place = without.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        let s = if handoffs.abs() == 1 { "" } else { "s" };
+        let (outage, elapsed) = (seconds(*outage_seconds), seconds(*elapsed_seconds));
+        let _ = writeln!(
+            text,
+            "    {handoffs:+} handoff{s}, {outage} of outage, {elapsed} to the end; without it: {}{place}",
+            without.how
+        );
     }
 }
 

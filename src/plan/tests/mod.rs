@@ -2,6 +2,7 @@
 
 mod holds;
 mod middle;
+mod price;
 mod relax;
 mod rolls;
 mod worlds;

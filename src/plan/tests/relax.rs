@@ -89,6 +89,9 @@ fn every_supposition_reads_as_it_is_written() {
         Supposition::NoMargin,
         Supposition::OneMoreOut,
         Supposition::StopLifted,
+        Supposition::NotPreferred("MBX1".into()),
+        Supposition::Online,
+        Supposition::OtherMinimum,
         Supposition::MayAct,
         Supposition::Waived(RuleName::Soak),
     ];
