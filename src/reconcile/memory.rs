@@ -92,6 +92,8 @@ pub struct Roll {
     pub predicted: BTreeMap<GroupName, crate::model::Spread>,
     /// A failover happened, and what it makes necessary has not been counted yet.
     pub recount: bool,
+    /// Nodes that the count leaves out: when it was made, no step led to their targets.
+    pub uncounted: BTreeSet<NodeName>,
 }
 
 impl Memory {

@@ -10,9 +10,12 @@ use serde::Serialize;
 
 use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
+use crate::desired::NodeSpec;
 use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RULES, RuleSet};
 use crate::model::time::{between, later, words};
-use crate::model::{Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Time};
+use crate::model::{
+    Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Standing, Time,
+};
 use crate::observed::{Group, GroupKind, GroupState, Membership, Node, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
 use crate::record::{EntryKind, RollCounts};
@@ -315,6 +318,7 @@ impl Turn {
             self.memory.roll = Some(Roll {
                 started: around.now,
                 counts,
+                uncounted: self.out_of_reach(&plan, seen),
                 predicted: plan.roles.into_iter().collect(),
                 ..Roll::default()
             });
@@ -326,7 +330,40 @@ impl Turn {
                 roll.counts.planned = planned;
                 roll.counts.forced = (roll.counts.spent + planned).saturating_sub(roll.counts.optimum);
             }
+        } else if let Decision::Act(action) = decision
+            && let Some(roll) = &self.memory.roll
+            && [action.node(), action.to()].into_iter().flatten().any(|node| roll.uncounted.contains(node))
+        {
+            self.count_more(seen, around);
         }
+    }
+
+    /// A node can be worked on that could not when the roll began: what that costs belongs to floor and optimum.
+    fn count_more(&mut self, seen: &Observation, around: Around<'_>) {
+        let plan = self.plan(seen, around);
+        let uncounted = self.out_of_reach(&plan, seen);
+        let Some(roll) = &mut self.memory.roll else { return };
+        let counts = &mut roll.counts;
+        counts.optimum += plan.handoffs.planned.saturating_sub(counts.planned);
+        counts.floor = counts.floor.max(counts.floor.min(counts.spent) + plan.handoffs.floor);
+        counts.planned = plan.handoffs.planned;
+        roll.uncounted = uncounted;
+        for (role, predicted) in plan.roles {
+            roll.predicted.entry(role).or_insert(predicted);
+        }
+    }
+
+    /// Nodes that are not at their targets and that the plan does not bring there.
+    fn out_of_reach(&self, plan: &Plan, seen: &Observation) -> BTreeSet<NodeName> {
+        let current = |node: &NodeName, spec: &NodeSpec| {
+            seen.nodes.get(node).is_some_and(|n| spec.rollup.standing(&n.installed) == Ok(Standing::Current))
+        };
+        let reached = |node: &NodeName| {
+            let changes = |action: &Action| matches!(action.kind(), ActionKind::Install | ActionKind::Uninstall);
+            plan.steps.iter().any(|step| changes(&step.action) && step.action.node() == Some(node))
+        };
+        let nodes = self.desired.nodes.iter().filter(|(node, spec)| !current(node, spec) && !reached(node));
+        nodes.map(|(node, _)| node.clone()).collect()
     }
 
     /// The whole plan from a look, as `plan` would show it.
