@@ -9,6 +9,7 @@ mod idle;
 mod kill;
 mod layers;
 mod manifests;
+mod oracle;
 mod record;
 mod releases;
 mod scenarios;

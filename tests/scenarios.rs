@@ -40,10 +40,12 @@ use rollward::guard::{Command, RuleSet};
 use rollward::model::time::{between, stamp, words};
 use rollward::model::{ActionKind, ClusterName, Holder, Known, NodeName, Phase, RuleName, Time};
 use rollward::observed::{GroupKind, GroupState};
-use rollward::plan;
+use rollward::plan::{self, Plan};
 use rollward::reconcile::Around;
 use rollward::record::EntryKind;
 use serde::Deserialize;
+
+use crate::oracle::checker::check;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -153,7 +155,7 @@ fn tell(file: &Path) -> (String, Vec<String>) {
     let Some(desired) = desired else { return (story, wrong) };
     let mut simulated = open(&desired, RuleSet::ALL);
     story.push_str("plan\n");
-    let planned = tell_plans(&mut simulated, &mut story);
+    let planned = tell_plans(&mut simulated, &desired, &mut story, &mut wrong);
     let end = run(&mut simulated, &scenario, file);
     story.push_str("\nrun\n");
     tell_run(&simulated, &mut story);
@@ -170,11 +172,15 @@ fn tell(file: &Path) -> (String, Vec<String>) {
     let disturbed = !scenario.at.is_empty() || simulated.worlds.values().any(|w| w.faults_fired().next().is_some());
     if !disturbed && end == End::Converged && planned.len() == 1 {
         let done: Vec<String> = simulated.actions().map(|(c, _, a)| format!("{c}: {a}")).collect();
-        for (cluster, steps) in &planned {
+        for (cluster, plan) in &planned {
             let own: Vec<&String> = done.iter().filter(|d| d.starts_with(&format!("{cluster}: "))).collect();
-            let steps: Vec<String> = steps.iter().map(|s| format!("{cluster}: {s}")).collect();
+            let steps: Vec<String> = plan.steps.iter().map(|s| format!("{cluster}: {}", s.action)).collect();
             if own != steps.iter().collect::<Vec<_>>() {
                 wrong.push(format!("the run is not the plan of {cluster}"));
+            }
+            let handoffs: u32 = simulated.worlds[cluster].roles().map(|(_, notes)| notes.handoffs).sum();
+            if handoffs != plan.handoffs.optimum {
+                wrong.push(format!("{handoffs} handoffs in {cluster}, the optimum is {}", plan.handoffs.optimum));
             }
         }
     }
@@ -325,7 +331,12 @@ fn open(desired: &Arc<Desired>, rules: RuleSet) -> Simulated {
     Simulated::new(Arc::clone(desired), worlds, Holder::from("scenario"), rules)
 }
 
-fn tell_plans(simulated: &mut Simulated, story: &mut String) -> BTreeMap<ClusterName, Vec<String>> {
+fn tell_plans(
+    simulated: &mut Simulated,
+    desired: &Desired,
+    story: &mut String,
+    wrong: &mut Vec<String>,
+) -> BTreeMap<ClusterName, Plan> {
     let mut planned = BTreeMap::new();
     let now = simulated.now;
     let names: Vec<_> = simulated.fleet.turns().map(|(name, _)| name.clone()).collect();
@@ -360,7 +371,12 @@ fn tell_plans(simulated: &mut Simulated, story: &mut String) -> BTreeMap<Cluster
             let place = change.place(&turn.desired).map(|place| format!(" ({place})")).unwrap_or_default();
             let _ = writeln!(story, "    would be enough: {}{place}", change.how(&turn.desired));
         }
-        planned.insert(name.clone(), plan.steps.iter().map(|s| s.action.to_string()).collect());
+        for because in &plan.certificate.because {
+            let _ = writeln!(story, "    {}", because);
+        }
+        let cluster = desired.clusters.get(name).expect("the cluster is declared");
+        wrong.extend(check(cluster, &seen, &plan).err().map(|why| format!("the certificate of {name}: {why}")));
+        planned.insert(name.clone(), plan);
     }
     planned
 }

@@ -20,14 +20,19 @@ use std::time::Duration;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use rollward::desired::Desired;
 use rollward::drivers::simulator::spec::FaultKind;
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::RuleSet;
+use rollward::model::ClusterName;
 use rollward::model::time::between;
+use rollward::observed::Observation;
+use rollward::plan::Plan;
 use rollward::reconcile::Around;
 use rollward::simulate::{LIMIT, RunEnd, explain, look_back, open, to_the_end};
 
 pub use crate::estates::read;
+use crate::oracle::checker::check;
 pub use worlds::{Estate, estates};
 
 /// Faults that cost time and nothing else: with only these, no run may take more handoffs than the first plan's
@@ -121,8 +126,8 @@ fn live_text(text: &str) -> Result<Told, String> {
     let desired = read(text)?;
     let mut simulated = open(&desired, RuleSet::ALL).map_err(|e| e.to_string())?;
     let started = simulated.now;
-    let optimum = optimum(&mut simulated);
     let mut wrong = Vec::new();
+    let optimum = optimum(&mut simulated, &desired, &mut wrong);
     // Somewhere in the middle, everything must have a reason, too. The instant hangs on the text alone.
     let sometime = Duration::from_secs(text.bytes().map(u64::from).sum::<u64>() % 7200);
     simulated.run(sometime);
@@ -154,27 +159,34 @@ fn live_text(text: &str) -> Result<Told, String> {
     Ok(Told { end, wrong, journal })
 }
 
-/// The fewest handoffs with which every cluster gets there, as planned at the first look.
-fn optimum(simulated: &mut Simulated) -> u64 {
-    let plans = plans(simulated);
-    plans.iter().map(|(_, plan)| u64::from(plan.handoffs.optimum)).sum()
+/// The fewest handoffs with which every cluster gets there, as planned at the first look; its certificate is checked.
+fn optimum(simulated: &mut Simulated, desired: &Desired, wrong: &mut Vec<String>) -> u64 {
+    let mut optimum = 0;
+    for (name, seen, plan) in plans(simulated) {
+        wrong.extend(
+            check(&desired.clusters[&name], &seen, &plan).err().map(|why| format!("certificate of {name}: {why}")),
+        );
+        optimum += u64::from(plan.handoffs.optimum);
+    }
+    optimum
 }
 
-fn plans(simulated: &mut Simulated) -> Vec<(String, rollward::plan::Plan)> {
+fn plans(simulated: &mut Simulated) -> Vec<(ClusterName, Observation, Plan)> {
     let now = simulated.clock();
     let names: Vec<_> = simulated.worlds.keys().cloned().collect();
     let mut plans = Vec::new();
     for name in names {
         let Some(seen) = simulated.look(&name) else { continue };
         let Some(turn) = simulated.fleet.turn(&name) else { continue };
-        plans.push((name.to_string(), turn.plan(&seen, Around { fleet: simulated.fleet.facts(), now })));
+        let plan = turn.plan(&seen, Around { fleet: simulated.fleet.facts(), now });
+        plans.push((name, seen, plan));
     }
     plans
 }
 
 /// After convergence there is nothing left to do.
 fn second_plans(simulated: &mut Simulated) -> Vec<String> {
-    let left = |(name, plan): (String, rollward::plan::Plan)| {
+    let left = |(name, _, plan): (ClusterName, Observation, Plan)| {
         let first = plan.steps.first()?;
         Some(format!("converged, and {name} would still {}", first.action))
     };

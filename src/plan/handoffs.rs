@@ -10,7 +10,7 @@ use crate::observed::{Group, GroupKind, Observation, PauseOf};
 use super::Decision;
 use super::ask::{Ask, has_work, holds, standing};
 use super::rest::{all_current, capacity, wanted_back};
-use super::search::{MOST_NODES, Nodes, Problem, Role, Solution, solve};
+use super::search::{MOST_NODES, Nodes, Problem, Role, solve};
 
 /// Destinations that a rule refuses for good are left out of a new search, so many times.
 const DETOURS: usize = 16;
@@ -26,7 +26,7 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     }
     let mut closed = BTreeSet::new();
     for _ in 0..DETOURS {
-        let Found { sequence, held, .. } = look_for(facts, &closed);
+        let Found { sequence, held } = look_for(facts, &closed);
         let Some(first) = sequence.into_iter().next() else {
             for (node, against) in held {
                 ask.refuse(Some(node), against);
@@ -115,31 +115,57 @@ fn handoff(group: &GroupName, from: &NodeName, to: &NodeName, facts: &Facts<'_>)
 }
 
 /// What the search found, in names.
-pub(super) struct Found {
+struct Found {
     /// The handoffs, in order.
-    pub sequence: Vec<PlannedHandoff>,
-    /// The search's own result.
-    pub solution: Solution,
+    sequence: Vec<PlannedHandoff>,
+    /// Nodes that were left out of the work, with what a person or a manifest would have to release.
+    held: Vec<(NodeName, Vec<Hold>)>,
+}
+
+/// The problem that the search is given, with the names behind its numbers.
+pub(super) struct Posed<'a> {
+    pub nodes: Vec<&'a NodeName>,
+    pub groups: Vec<&'a GroupName>,
+    pub problem: Problem,
+    /// Nodes that take roles at all.
+    pub takers: Nodes,
+    /// For each role, where it could go if no node were held.
+    pub released: Vec<Nodes>,
     /// Nodes that were left out of the work, with what a person or a manifest would have to release.
     pub held: Vec<(NodeName, Vec<Hold>)>,
 }
 
 /// Searches for the fewest handoffs, without the destinations that are closed.
-pub(super) fn look_for(facts: &Facts<'_>, closed: &BTreeSet<(GroupName, NodeName)>) -> Found {
+fn look_for(facts: &Facts<'_>, closed: &BTreeSet<(GroupName, NodeName)>) -> Found {
+    let Posed { nodes, groups, problem, held, .. } = pose(facts, closed);
+    let name = |number: u8| nodes.get(usize::from(number)).copied();
+    let moves = solve(&problem).moves;
+    let sequence =
+        moves.iter().filter_map(|m| Some(handoff(groups.get(m.role)?, name(m.from)?, name(m.to)?, facts))).collect();
+    Found { sequence, held }
+}
+
+/// The search's problem, without the destinations that are closed.
+pub(super) fn pose<'a>(facts: &Facts<'a>, closed: &BTreeSet<(GroupName, NodeName)>) -> Posed<'a> {
     let nodes: Vec<&NodeName> = facts.seen.nodes.keys().take(MOST_NODES).collect();
     let number = |name: &NodeName| nodes.binary_search(&name).ok().map(|n| n as u8);
-    let open = set(&nodes, |node| takes_roles(node, facts));
+    let alone = set(&nodes, |node| is_left_alone(node, facts));
+    let serving = set(&nodes, |node| takes_roles(node, facts));
+    let takers = serving & !alone;
     let mut groups = Vec::new();
+    let mut released = Vec::new();
     let mut roles = Vec::new();
     for (name, group) in &facts.seen.groups {
         if facts.desired.kind_of(name, group) == GroupKind::Role
             && let Known::Known { value: Some(owner), .. } = &group.owner
             && let Some(owner) = number(owner)
         {
+            let possible = set(&nodes, |node| is_possible(node, group) && !is_closed(closed, name, node));
             groups.push(name);
+            released.push(serving & possible);
             roles.push(Role {
                 owner,
-                allowed: open & set(&nodes, |node| is_possible_owner(node, group) && !is_closed(closed, name, node)),
+                allowed: takers & possible,
                 preferred: set(&nodes, |node| {
                     facts.desired.groups.get(name).is_some_and(|spec| spec.preferred_nodes.contains(node))
                 }),
@@ -150,15 +176,17 @@ pub(super) fn look_for(facts: &Facts<'_>, closed: &BTreeSet<(GroupName, NodeName
     let to_do = set(&nodes, |node| facts.desired.nodes.contains_key(node) && has_work(node, facts));
     let held = held(&nodes, to_do, facts);
     let work = to_do & !set(&nodes, |node| held.iter().any(|(name, _)| name == node));
-    let older = nodes.iter().map(|node| older(node, &nodes, facts)).collect();
-    let room = nodes.iter().map(|node| capacity(node, facts.desired).unwrap_or(u32::MAX)).collect();
-    let solution = solve(&Problem { work, old: to_do & !work, roles, room, older });
-    let name = |number: u8| nodes.get(usize::from(number)).copied();
-    let sequence = solution
-        .moves
-        .iter()
-        .filter_map(|step| Some(handoff(groups.get(step.role)?, name(step.from)?, name(step.to)?, facts)));
-    Found { sequence: sequence.collect(), solution, held }
+    let ahead = to_do & set(&nodes, |node| standing(node, facts) == Ok(Standing::Ahead));
+    let problem = Problem {
+        work,
+        stale: to_do & !ahead,
+        ahead,
+        fixed: to_do & !work | alone,
+        roles,
+        room: nodes.iter().map(|node| capacity(node, facts.desired).unwrap_or(u32::MAX)).collect(),
+        older: nodes.iter().map(|node| older(node, &nodes, facts)).collect(),
+    };
+    Posed { nodes, groups, problem, takers, released, held }
 }
 
 fn set(nodes: &[&NodeName], has: impl Fn(&NodeName) -> bool) -> Nodes {
@@ -169,11 +197,9 @@ fn is_closed(closed: &BTreeSet<(GroupName, NodeName)>, group: &GroupName, node: 
     !closed.is_empty() && closed.contains(&(group.clone(), node.clone()))
 }
 
-/// The node can own roles: it is up, nobody else's pause or `hold:` is on it, and it is in no quarantine.
+/// The node can own roles: it is up, nobody else's pause is on it, and it is in no quarantine.
 fn takes_roles(node: &NodeName, facts: &Facts<'_>) -> bool {
     let seen = facts.seen;
-    let held =
-        || facts.rules.has(RuleName::Declared) && facts.desired.nodes.get(node).is_some_and(|spec| spec.hold.is_some());
     let quarantined =
         || seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Quarantine { node: n, .. } if n == node));
     let in_service = match seen.pause_of(node) {
@@ -181,10 +207,15 @@ fn takes_roles(node: &NodeName, facts: &Facts<'_>) -> bool {
         PauseOf::Nobody | PauseOf::ResumedByPerson(_) => seen.is_up(node),
         PauseOf::Person | PauseOf::Unknown(_) => false,
     };
-    in_service && !quarantined() && !held()
+    in_service && !quarantined()
 }
 
-fn is_possible_owner(node: &NodeName, group: &Group) -> bool {
+/// The node is to be left alone: no role goes there, nor leaves it.
+fn is_left_alone(node: &NodeName, facts: &Facts<'_>) -> bool {
+    facts.rules.has(RuleName::Declared) && facts.desired.nodes.get(node).is_some_and(|spec| spec.hold.is_some())
+}
+
+fn is_possible(node: &NodeName, group: &Group) -> bool {
     group.possible_owners.surely(|owners| owners.contains(node))
 }
 
@@ -200,12 +231,9 @@ fn cost(group: &GroupName, facts: &Facts<'_>) -> u32 {
     }
 }
 
-/// Nodes that are older than this one, by the packages of its target. One that goes down to its target has none.
+/// Nodes that are older than this one, by the packages of its target.
 fn older(than: &NodeName, nodes: &[&NodeName], facts: &Facts<'_>) -> Nodes {
     let (Some(spec), Some(seen)) = (facts.desired.nodes.get(than), facts.seen.nodes.get(than)) else { return 0 };
-    if facts.desired.allow_downgrade && spec.rollup.standing(&seen.installed) == Ok(Standing::Ahead) {
-        return 0;
-    }
     set(nodes, |node| {
         facts.seen.nodes.get(node).is_some_and(|other| {
             spec.rollup.packages.iter().any(|package| {
@@ -245,7 +273,9 @@ fn vacate(node: &NodeName, model: &mut Observation, facts: &Facts<'_>) -> Vec<Gr
     for name in &roles {
         let Some(group) = facts.seen.groups.get(name) else { continue };
         let to =
-            facts.seen.nodes.keys().find(|to| *to != node && is_possible_owner(to, group) && takes_roles(to, facts));
+            facts.seen.nodes.keys().find(|to| {
+                *to != node && is_possible(to, group) && takes_roles(to, facts) && !is_left_alone(to, facts)
+            });
         move_to(name, to, model);
     }
     roles

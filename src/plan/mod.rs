@@ -7,6 +7,7 @@
 //! Absent on purpose: I/O, clock, randomness, floats, unordered maps, and any knowledge of drivers.
 
 mod ask;
+mod certificate;
 mod claim;
 mod decide;
 mod forecast;
@@ -36,6 +37,7 @@ use crate::guard::PlannedHandoff;
 use crate::model::{Action, GroupName, Hold, NodeName, Spread, Standing, Time};
 use crate::record::RollCounts;
 
+pub use certificate::{Because, Certificate, Left, MustLeave};
 pub use claim::needs_claim;
 pub use decide::decide;
 pub use forecast::forecast;
@@ -112,8 +114,8 @@ pub struct Plan {
     pub sequence: Vec<PlannedHandoff>,
     /// Their number, the floor and the optimum. `spent` and `forced` are the loop's to fill in.
     pub handoffs: RollCounts,
-    /// How good the optimum is.
-    pub optimum: Optimum,
+    /// What the floor and the optimum rest on.
+    pub certificate: Certificate,
     /// Predicted outage of every role that is handed over, by name.
     pub roles: Vec<(GroupName, Spread)>,
     /// What stands between the last step and convergence, and what stands against the first step now.
@@ -133,19 +135,6 @@ pub struct Step {
     pub outage: Option<Spread>,
     /// What has to be released first: a window that opens, a soak that ends, an approval.
     pub holds: Vec<Hold>,
-}
-
-/// What is known of the fewest handoffs possible.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Optimum {
-    /// No sequence does with fewer.
-    Proven {
-        /// What makes it more than the floor, if it is.
-        gap: Option<String>,
-    },
-    /// The search gave up: there may be a sequence with fewer, but none with fewer than this.
-    AtLeast(u32),
 }
 
 /// Why a node is not at its target, or that it is.

@@ -10,9 +10,10 @@ use crate::observed::{Observation, WorkEnd, effect};
 use crate::record::RollCounts;
 
 use super::ask::{holds, name_plan, tidy};
+use super::certificate::certify;
 use super::decide::decide;
-use super::handoffs::{self, Found};
-use super::{Decision, Optimum, Plan, Step, claim, hash, outage};
+use super::search::solve;
+use super::{Certificate, Decision, Plan, Step, claim, handoffs, hash, outage};
 
 /// More steps than any roll has: eight nodes with seven roles take about sixty.
 const MOST_STEPS: usize = 10_000;
@@ -40,17 +41,18 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
     let hash = hash::plan_hash(facts.desired, &sequence);
     name_plan(&mut against, &hash);
     steps.iter_mut().for_each(|step| name_plan(&mut step.holds, &hash));
-    let (floor, fewest, optimum) = bounds(facts);
-    let fewest = fewest + going_back(facts, &steps);
+    let (floor, fewest, certificate) = bounds(facts);
+    let certificate = Certificate { going_back: going_back(facts, &steps), ..certificate };
+    let optimum = fewest + certificate.going_back;
     Plan {
         hash,
         scope: hash::scope_hash(facts.desired),
-        handoffs: RollCounts { planned: count(&sequence), floor, optimum: fewest, ..Default::default() },
+        handoffs: RollCounts { planned: count(&sequence), floor, optimum, ..Default::default() },
         roles: outages(&steps),
         decision,
         steps,
         sequence,
-        optimum,
+        certificate,
         holds: against,
     }
 }
@@ -104,23 +106,13 @@ fn going_back(facts: &Facts<'_>, steps: &[Step]) -> u32 {
     count(&back)
 }
 
-/// The floor, the fewest handoffs, and how sure that is.
-fn bounds(facts: &Facts<'_>) -> (u32, u32, Optimum) {
+/// The floor, the fewest handoffs, and what both rest on.
+fn bounds(facts: &Facts<'_>) -> (u32, u32, Certificate) {
     // As the steps do, it supposes that the cluster may be acted on.
     let facts = &Facts { rules: facts.rules.without(RuleName::Mode), ..*facts };
-    let Found { solution, .. } = handoffs::look_for(facts, &BTreeSet::new());
-    if !solution.proven {
-        return (solution.floor, solution.at_least, Optimum::AtLeast(solution.at_least));
-    }
-    let fewest = u32::try_from(solution.moves.len()).unwrap_or(u32::MAX);
-    let gap = (fewest > solution.floor).then(|| {
-        let more = fewest - solution.floor;
-        match solution.to_stale {
-            0 => format!("{more} more than the floor: roles have to make room for others"),
-            n => format!("{more} more than the floor: no current node has room, and {n} go to a stale one first"),
-        }
-    });
-    (solution.floor, fewest, Optimum::Proven { gap })
+    let posed = handoffs::pose(facts, &BTreeSet::new());
+    let solution = solve(&posed.problem);
+    (solution.floor, solution.at_least, certify(&posed, &solution, facts))
 }
 
 /// The model and its time.

@@ -6,6 +6,7 @@
 //!
 //! What people read is made from the same documents, so the two cannot disagree.
 
+mod certificate;
 mod commanded;
 mod doctor;
 mod explain;
@@ -20,6 +21,7 @@ mod seconds;
 mod status;
 mod validate;
 
+pub use certificate::*;
 pub use commanded::*;
 pub use doctor::*;
 pub use explain::*;

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::certificate::Certificate;
 use super::hold::Hold;
 use super::observe::{Observed, Unknown};
 use super::seconds::Seconds;
@@ -30,6 +31,8 @@ pub struct Planned {
     pub steps: Vec<Step>,
     /// Handoffs of the roll.
     pub handoffs: Handoffs,
+    /// What the floor and the optimum rest on.
+    pub certificate: Certificate,
     /// Every role and its predicted outage.
     pub roles: Vec<RoleOutage>,
     /// What stands in the way of everything that is left.
@@ -181,16 +184,13 @@ pub struct Spread {
 pub struct Handoffs {
     /// Still to come.
     pub planned: u32,
-    /// Roles that had to leave a node so that it can be worked on.
+    /// Roles that have to leave a node so that it can be worked on, of the nodes that can be reached.
     pub floor: u32,
     /// The fewest that any order could do with; if it is not proved, no order does with fewer than this.
     pub optimum: u32,
     /// Whether the search that found the optimum went through to its end.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub optimum_proved: Option<bool>,
-    /// What makes the optimum higher than the floor, if it is.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub because: Option<String>,
     /// Done so far.
     pub spent: u32,
     /// Made necessary by failovers since the roll began.
@@ -217,16 +217,7 @@ impl Planned {
     ) -> Self {
         let until = if let plan::Decision::Wait { until, .. } = &plan.decision { *until } else { None };
         let mut handoffs = Handoffs::from(plan.handoffs);
-        match &plan.optimum {
-            plan::Optimum::Proven { gap } => {
-                handoffs.optimum_proved = Some(true);
-                handoffs.because.clone_from(gap);
-            }
-            plan::Optimum::AtLeast(fewest) => {
-                handoffs.optimum_proved = Some(false);
-                handoffs.optimum = *fewest;
-            }
-        }
+        handoffs.optimum_proved = Some(plan.certificate.proven);
         Self {
             name: desired.name.to_string(),
             observed_at: observed.observed_at,
@@ -235,6 +226,7 @@ impl Planned {
             plan_hash: plan.hash.clone(),
             steps: plan.steps.iter().map(Step::from).collect(),
             handoffs,
+            certificate: (&plan.certificate).into(),
             roles: plan
                 .roles
                 .iter()
@@ -314,7 +306,7 @@ impl From<model::Spread> for Spread {
 impl From<RollCounts> for Handoffs {
     fn from(counts: RollCounts) -> Self {
         let RollCounts { planned, floor, optimum, spent, forced } = counts;
-        Self { planned, floor, optimum, optimum_proved: None, because: None, spent, forced }
+        Self { planned, floor, optimum, optimum_proved: None, spent, forced }
     }
 }
 

@@ -1,12 +1,16 @@
 //! `plan`, laid out: numbered steps with what they cost and what stands in their way, then what it all comes to.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::holds::holds;
 use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
-use crate::cli::output::{ActionOut, Clusters, Decision, Handoffs, Planned, Price, Relaxation, Spread, Step, Unknown};
+use crate::cli::output::{
+    ActionOut, Because, Certificate, Clusters, Decision, Evidence, Handoffs, Left, Planned, Price, Relaxation, Spread,
+    Step, Unknown,
+};
 use crate::model::{ActionKind, time};
 
 /// All plans.
@@ -44,6 +48,7 @@ fn one(text: &mut String, plan: &Planned) {
     steps(text, plan, &mut said);
     if !plan.steps.is_empty() || plan.handoffs.spent > 0 {
         let _ = writeln!(text, "  handoffs: {}", handoffs(&plan.handoffs));
+        certificate(text, &plan.certificate);
     }
     for role in &plan.roles {
         let _ = writeln!(text, "  outage of {}: {}", role.name, spread(role.predicted_outage_seconds));
@@ -136,14 +141,35 @@ pub fn decision_style(decision: Decision) -> anstyle::Style {
 
 /// Handoffs of a roll in one line.
 pub fn handoffs(handoffs: &Handoffs) -> String {
-    let Handoffs { planned, floor, optimum, optimum_proved, because, spent, forced } = handoffs;
+    let Handoffs { planned, floor, optimum, optimum_proved, spent, forced } = handoffs;
     let least = if *optimum_proved == Some(false) { " at least" } else { "" };
-    let mut text = format!("{planned} planned; floor {floor}, optimum{least} {optimum}");
-    if let Some(because) = because {
-        let _ = write!(text, " ({because})");
+    format!("{planned} planned; floor {floor}, optimum{least} {optimum}; {spent} spent, {forced} forced by failovers")
+}
+
+/// What the floor and the optimum rest on. The holds of nodes that are left are told below, with all others.
+fn certificate(text: &mut String, certificate: &Certificate) {
+    let Certificate { must_leave, left, because, going_back } = certificate;
+    let list = |words: Vec<String>| words.join(", ");
+    if !must_leave.is_empty() {
+        let leaves = must_leave.iter().map(|m| format!("{} must leave {}", m.role, m.node)).collect();
+        let _ = writeln!(text, "    the floor: {}", list(leaves));
     }
-    let _ = write!(text, "; {spent} spent, {forced} forced by failovers");
-    text
+    for Because { rule, what, evidence } in because {
+        let _ = writeln!(text, "    {WARN}{rule}{WARN:#} makes the difference, as {what}");
+        for Evidence { fact, value, .. } in evidence {
+            let _ = writeln!(text, "      {fact}: {value}");
+        }
+    }
+    if *going_back > 0 {
+        let _ = writeln!(text, "    going back to preferred nodes, as the manifest asks: {going_back}");
+    }
+    if !left.is_empty() {
+        let one = |left: &Left| {
+            let rules: BTreeSet<&str> = left.holds.iter().map(|hold| hold.rule.as_str()).collect();
+            format!("{} ({})", left.node, rules.into_iter().collect::<Vec<_>>().join(", "))
+        };
+        let _ = writeln!(text, "    not worked on: {}", list(left.iter().map(one).collect()));
+    }
 }
 
 /// A prediction in words.

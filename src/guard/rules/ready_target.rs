@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
     judges_finishing: false,
     says_no_to: "a target that is down, paused, no possible owner, full, quarantined, in its soak, older than the present \
                  owner, without its services, or whose copy is unhealthy or lags; a stale one while a current owner has room or a stale passive \
-                 node could be updated first",
+                 node could be updated first; one that is ahead, passive, and could be taken back first",
     judge,
     checks: super::no_checks,
 };
@@ -45,6 +45,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             copy_is_good(group, seen, to, facts, &mut found);
             not_older(from, to, facts, &mut found);
             not_stale_needlessly(group, seen, from, to, facts, &mut found);
+            not_to_be_taken_back_first(group, to, facts, &mut found);
         }
     }
     found.into_hold().map_or(Ok(()), |(evidence, kind, what)| {
@@ -252,6 +253,17 @@ fn not_stale_needlessly(
                 format!("the update of {name}"),
             );
         }
+    }
+}
+
+/// A role goes to no passive node that is ahead and could be taken back to its target first.
+fn not_to_be_taken_back_first(group: &GroupName, to: &NodeName, facts: &Facts<'_>, found: &mut Found) {
+    let Some(spec) = facts.desired.nodes.get(to).filter(|_| facts.desired.allow_downgrade) else { return };
+    let ahead = standing(to, &spec.rollup, facts) == Some(Standing::Ahead);
+    if ahead && can_be_updated(group, to, &spec.rollup, facts) {
+        let fact = format!("{to}, which owns no role and could be taken back first,");
+        let cure = format!("the update of {to}");
+        found.add(Evidence::new(fact, "ahead", facts.seen.at), ReleaseKind::Progress, cure);
     }
 }
 

@@ -11,7 +11,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A set of nodes, one bit each.
 pub(super) type Nodes = u64;
@@ -24,13 +24,18 @@ pub(super) const MOST_NODES: usize = 64;
 pub(super) struct Problem {
     /// Nodes that are to be worked on and can be, once they own no role.
     pub work: Nodes,
-    /// Nodes that are below their target and are not to be worked on: owners of last resort.
-    pub old: Nodes,
+    /// Nodes that are below their target: owners of last resort, until they have been worked on.
+    pub stale: Nodes,
+    /// Nodes that are above their target, until they have been worked on.
+    pub ahead: Nodes,
+    /// Nodes that are to be left alone: no role is handed over from there.
+    pub fixed: Nodes,
     /// The roles.
     pub roles: Vec<Role>,
     /// How many roles each node may own.
     pub room: Vec<u32>,
-    /// For each node, those that are older than it. A role never goes to a node that is older than its owner.
+    /// For each stale node, those that are older than it. A role never goes to a node that is older than its owner,
+    /// unless its owner is ahead: what is then to be worked on is to be taken back.
     pub older: Vec<Nodes>,
 }
 
@@ -63,15 +68,15 @@ pub(super) struct Move {
 pub(super) struct Solution {
     /// The handoffs, in order.
     pub moves: Vec<Move>,
-    /// Roles that have to leave a node so that it can be worked on.
+    /// Roles that have to leave a node so that it can be worked on, of the nodes that the sequence reaches.
     pub floor: u32,
-    /// Nodes that no sequence reaches.
+    /// Nodes to be worked on that the sequence does not reach; no sequence reaches more nodes.
     pub left: Nodes,
     /// True if no sequence leaves fewer nodes, nor costs less; else the search gave up.
     pub proven: bool,
-    /// No sequence has fewer handoffs, if all cost the same.
+    /// No sequence that reaches as many nodes has fewer handoffs.
     pub at_least: u32,
-    /// How many of the handoffs go to a node that is itself still to be worked on, or stays old.
+    /// How many of the handoffs go to a stale node.
     pub to_stale: u32,
 }
 
@@ -85,44 +90,48 @@ const WHOLE: u64 = 1 << 16;
 pub(super) fn solve(problem: &Problem) -> Solution {
     let mut start = State { work: problem.work, owners: problem.roles.iter().map(|r| r.owner).collect() };
     start.settle();
-    let stuck = stuck(problem) & start.work;
-    start.work &= !stuck;
-    let floor = (0..problem.roles.len()).filter(|&r| bit(start.owners[r]) & start.work != 0).count() as u32;
+    let busy = start.work;
+    start.work &= !stuck(problem);
     let mut search = Search {
         problem,
-        old: problem.old | stuck,
-        bound: start.least(problem, problem.old | stuck),
+        untouched: !(problem.work & !busy) & !start.work,
+        goal: 0,
+        bound: 0,
         beyond: None,
         looked_at: 0,
         seen: BTreeMap::new(),
         path: Vec::new(),
         best: Best { left: start.work, cost: 0, moves: Vec::new() },
     };
-    let mut at_least = search.bound;
-    let mut proven = true;
-    while !search.visit(&start, 0) {
-        if search.looked_at >= PATIENCE {
-            // Any sequence is better than none: the first that is found, however dear.
-            proven = false;
-            search.looked_at = 0;
-            search.bound = u64::MAX;
-            search.seen.clear();
-            search.visit(&start, 0);
-            break;
-        }
-        let Some(beyond) = search.beyond.take() else { break };
-        search.bound = beyond;
-        at_least = beyond;
-        search.seen.clear();
+    let mut proven = search.deepen(&start);
+    if !proven && search.explore(&start) {
+        // It gave up because there is no way to some node, and now it knows how many it cannot reach.
+        search.goal = search.best.left.count_ones();
+        proven = search.goal > 0 && search.deepen(&start);
     }
+    let bound = search.bound;
     let Best { left, cost, moves } = search.best;
+    let reached = start.work & !left;
+    let floor = problem.roles.iter().filter(|role| bit(role.owner) & reached != 0).count() as u32;
     Solution {
         floor,
-        left: left | stuck,
         proven,
-        at_least: if proven { moves.len() as u32 } else { (at_least / WHOLE) as u32 },
+        at_least: match (proven, left) {
+            (true, _) => moves.len() as u32,
+            (false, 0) => problem.handoffs_for(bound).max(floor),
+            (false, _) => floor,
+        },
+        left: left | busy & !start.work,
         to_stale: (cost % WHOLE) as u32,
         moves,
+    }
+}
+
+impl Problem {
+    /// How many handoffs it takes at least to cost so much.
+    fn handoffs_for(&self, cost: u64) -> u32 {
+        let dearest = self.roles.iter().map(|role| u64::from(role.cost)).max().unwrap_or(1);
+        (cost / WHOLE).div_ceil(dearest.max(1)) as u32
     }
 }
 
@@ -131,7 +140,8 @@ fn stuck(problem: &Problem) -> Nodes {
     problem.roles.iter().filter(|r| r.allowed & !bit(r.owner) == 0).fold(0, |nodes, r| nodes | bit(r.owner))
 }
 
-fn bit(node: u8) -> Nodes {
+/// The set of this one node.
+pub(super) fn bit(node: u8) -> Nodes {
     1 << node
 }
 
@@ -158,22 +168,23 @@ impl State {
         loads
     }
 
-    /// What is surely still to be paid: every role on a node that is to be worked on leaves it once. Where all nodes
-    /// are still to be worked on, the roles of the first that is emptied go to such nodes, and so leave twice.
-    fn least(&self, problem: &Problem, old: Nodes) -> u64 {
-        let roles = || problem.roles.iter().zip(&self.owners);
-        let price = |node: Nodes| -> u64 {
-            roles().filter(|(_, owner)| bit(**owner) & node != 0).map(|(role, _)| u64::from(role.cost) * WHOLE).sum()
-        };
-        let once = price(self.work);
-        let somewhere = problem.roles.iter().fold(0, |nodes, role| nodes | role.allowed);
-        if old != 0 || somewhere & !self.work != 0 {
-            return once;
+    /// The state after a handoff.
+    fn after(&self, step: Move) -> State {
+        let mut next = self.clone();
+        if let Some(owner) = next.owners.get_mut(step.role) {
+            *owner = step.to;
         }
-        let count = |node: Nodes| roles().filter(|(_, owner)| bit(**owner) & node != 0).count() as u64;
-        let nodes = (0..MOST_NODES as u8).map(bit).filter(|node| node & self.work != 0);
-        once + nodes.map(|node| price(node) + count(node)).min().unwrap_or(0)
+        next.settle();
+        next
     }
+}
+
+/// A state, what it cost to come there, and the state and the handoff before it.
+#[derive(Clone)]
+struct Reached {
+    state: State,
+    cost: u64,
+    by: Option<(usize, Move)>,
 }
 
 struct Best {
@@ -184,8 +195,10 @@ struct Best {
 
 struct Search<'a> {
     problem: &'a Problem,
-    /// Nodes that stay below their target.
-    old: Nodes,
+    /// Nodes that are not worked on in any state: they stay at the version they have.
+    untouched: Nodes,
+    /// How many nodes may be left.
+    goal: u32,
     bound: u64,
     /// The least cost that was over the bound.
     beyond: Option<u64>,
@@ -197,9 +210,60 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// Raises the bound until the best sequence is found, or it is clear that none gets to the goal. False if it gives up.
+    fn deepen(&mut self, start: &State) -> bool {
+        self.looked_at = 0;
+        self.bound = self.least(start);
+        loop {
+            self.seen.clear();
+            if self.visit(start, 0) {
+                return true;
+            }
+            if self.looked_at >= PATIENCE {
+                return false;
+            }
+            let Some(beyond) = self.beyond.take() else { return true };
+            self.bound = beyond;
+        }
+    }
+
+    /// Any sequence is better than none: of all states that can be reached, whatever it costs, the first with the fewest
+    /// nodes left. True if it has seen enough of them to be sure that none leaves fewer.
+    fn explore(&mut self, start: &State) -> bool {
+        let mut reached = vec![Reached { state: start.clone(), cost: 0, by: None }];
+        let mut open = vec![0];
+        let mut seen = BTreeSet::new();
+        let mut best = 0;
+        while let Some(at) = open.pop() {
+            let Some(Reached { state, cost, .. }) = reached.get(at).cloned() else { break };
+            if !seen.insert(state.clone()) {
+                continue;
+            }
+            if reached.get(best).is_some_and(|so_far| state.work.count_ones() < so_far.state.work.count_ones()) {
+                best = at;
+            }
+            if state.work == 0 || seen.len() >= PATIENCE as usize {
+                break;
+            }
+            for (step, price) in self.moves(&state).into_iter().rev() {
+                open.push(reached.len());
+                reached.push(Reached { state: state.after(step), cost: cost + price, by: Some((at, step)) });
+            }
+        }
+        let mut moves = Vec::new();
+        let Some(Reached { state: end, cost, mut by }) = reached.get(best).cloned() else { return false };
+        while let Some((at, step)) = by {
+            moves.push(step);
+            by = reached.get(at).and_then(|before| before.by);
+        }
+        moves.reverse();
+        self.best = Best { left: end.work, cost, moves };
+        end.work == 0 || open.is_empty()
+    }
+
     /// True once a sequence within the bound is found; it is the best then.
     fn visit(&mut self, state: &State, cost: u64) -> bool {
-        let total = cost + state.least(self.problem, self.old);
+        let total = cost + self.least(state);
         if total > self.bound {
             self.beyond = Some(self.beyond.map_or(total, |beyond| beyond.min(total)));
             return false;
@@ -212,16 +276,13 @@ impl Search<'_> {
         if (state.work.count_ones(), cost) < (self.best.left.count_ones(), self.best.cost) {
             self.best = Best { left: state.work, cost, moves: self.path.clone() };
         }
-        if state.work == 0 {
-            self.best = Best { left: 0, cost, moves: self.path.clone() };
+        if state.work.count_ones() <= self.goal {
+            self.best = Best { left: state.work, cost, moves: self.path.clone() };
             return true;
         }
         for (step, price) in self.moves(state) {
-            let mut next = state.clone();
-            next.owners[step.role] = step.to;
-            next.settle();
             self.path.push(step);
-            if self.visit(&next, cost + price) {
+            if self.visit(&state.after(step), cost + price) {
                 return true;
             }
             self.path.pop();
@@ -229,17 +290,44 @@ impl Search<'_> {
         false
     }
 
+    /// What is surely still to be paid: every role on a node that is to be worked on leaves it once. Where all nodes
+    /// are stale and still to be worked on, the roles of the first that is emptied go to such nodes, and so leave twice.
+    fn least(&self, state: &State) -> u64 {
+        let roles = || self.problem.roles.iter().zip(&state.owners);
+        let price = |node: Nodes| -> u64 {
+            roles().filter(|(_, owner)| bit(**owner) & node != 0).map(|(role, _)| u64::from(role.cost) * WHOLE).sum()
+        };
+        let nodes = || (0..MOST_NODES as u8).map(bit).filter(|node| node & state.work != 0);
+        if self.goal > 0 {
+            let mut prices: Vec<u64> = nodes().map(price).collect();
+            prices.sort_unstable();
+            return prices.iter().take(prices.len().saturating_sub(self.goal as usize)).sum();
+        }
+        let once = price(state.work);
+        let somewhere = self.problem.roles.iter().fold(0, |nodes, role| nodes | role.allowed);
+        if (somewhere | state.work) & !(state.work & self.problem.stale) != 0 {
+            return once;
+        }
+        let count = |node: Nodes| roles().filter(|(_, owner)| bit(**owner) & node != 0).count() as u64;
+        once + nodes().map(|node| price(node) + count(node)).min().unwrap_or(0)
+    }
+
     /// The moves of a state and their prices: roles that have to leave first, those of nearly empty nodes before others,
     /// and of their destinations the current and preferred ones first. A stale node gets a role only where no current one could take it.
     fn moves(&self, state: &State) -> Vec<(Move, u64)> {
-        let stale = state.work | self.old;
+        let as_before = state.work | self.untouched;
+        let stale = self.problem.stale & as_before;
+        let ahead = self.problem.ahead & as_before;
         let loads = state.loads();
         let load = |node: u8| loads.get(usize::from(node)).copied().unwrap_or(0);
         let full = self.full(&loads);
         let mut moves = Vec::new();
         for (number, (role, &owner)) in self.problem.roles.iter().zip(&state.owners).enumerate() {
-            let open = role.allowed & !bit(owner) & !full & !self.older(owner, stale);
-            let open = if open & !stale != 0 { open & !stale } else { open };
+            if bit(owner) & self.problem.fixed != 0 {
+                continue;
+            }
+            let open = role.allowed & !bit(owner) & !full & !self.older(owner, stale, ahead);
+            let open = if open & !stale & !ahead != 0 { open & !stale } else { open };
             for to in (0..MOST_NODES as u8).filter(|&to| bit(to) & open != 0) {
                 let to_stale = u64::from(bit(to) & stale != 0);
                 let rank =
@@ -251,9 +339,13 @@ impl Search<'_> {
         moves.into_iter().map(|(_, step, price)| (step, price)).collect()
     }
 
-    /// Nodes that are older than the owner in this state. One that has been worked on is older than none.
-    fn older(&self, owner: u8, stale: Nodes) -> Nodes {
-        if bit(owner) & stale == 0 { stale } else { stale & self.problem.older[usize::from(owner)] }
+    /// Nodes that are too old for a role of this owner in this state.
+    fn older(&self, owner: u8, stale: Nodes, ahead: Nodes) -> Nodes {
+        match bit(owner) {
+            owner_is if owner_is & ahead != 0 => 0,
+            owner_is if owner_is & stale != 0 => stale & self.problem.older[usize::from(owner)],
+            _ => stale,
+        }
     }
 
     fn full(&self, loads: &[u32; MOST_NODES]) -> Nodes {

@@ -11,7 +11,8 @@ fn role(owner: u8, allowed: Nodes) -> Role {
 }
 
 fn problem(nodes: usize, roles: Vec<Role>, room: u32) -> Problem {
-    Problem { work: (1 << nodes) - 1, old: 0, roles, room: vec![room; nodes], older: vec![0; nodes] }
+    let all = (1 << nodes) - 1;
+    Problem { work: all, stale: all, ahead: 0, fixed: 0, roles, room: vec![room; nodes], older: vec![0; nodes] }
 }
 
 #[test]
@@ -76,23 +77,23 @@ fn by_trying_everything(problem: &Problem) -> (u32, u64) {
     let mut open = vec![start];
     while let Some(state) = open.pop() {
         let so_far = cost[&state];
-        let stale = |node: u8| (state.0 | problem.old) & (1 << node) != 0;
+        let as_before = |node: u8| (!problem.work | state.0) & (1 << node) != 0;
+        let stale = |node: u8| as_before(node) && problem.stale & (1 << node) != 0;
+        let ahead = |node: u8| as_before(node) && problem.ahead & (1 << node) != 0;
         for (number, role) in problem.roles.iter().enumerate() {
             let from = state.1[number];
             let fits = |to: &u8| {
                 let others = state.1.iter().enumerate().filter(|(r, owner)| *r != number && **owner == *to).count();
-                let older = if stale(from) {
-                    stale(*to) && problem.older[usize::from(from)] & (1 << to) != 0
-                } else {
-                    stale(*to)
-                };
+                let older =
+                    stale(*to) && !ahead(from) && (!stale(from) || problem.older[usize::from(from)] & (1 << to) != 0);
                 *to != from
+                    && problem.fixed & (1 << from) == 0
                     && role.allowed & (1 << to) != 0
                     && others < problem.room[usize::from(*to)] as usize
                     && !older
             };
             let targets: Vec<u8> = (0..problem.room.len() as u8).filter(fits).collect();
-            let better = targets.iter().any(|to| !stale(*to));
+            let better = targets.iter().any(|to| !stale(*to) && !ahead(*to));
             for to in targets.into_iter().filter(|to| !(better && stale(*to))) {
                 let mut owners = state.1.clone();
                 owners[number] = to;
@@ -111,34 +112,34 @@ fn by_trying_everything(problem: &Problem) -> (u32, u64) {
 prop_compose! {
     fn any_problem()(nodes in 2usize..=4)(
         work in 0..(1u64 << nodes),
-        old in 0..(1u64 << nodes),
+        fixed in 0..(1u64 << nodes),
         roles in proptest::collection::vec((0..nodes as u8, 0..(1u64 << nodes), 1u32..4), 1..=3),
         room in proptest::collection::vec(1u32..=3, nodes),
-        levels in proptest::collection::vec(0u8..2, nodes),
+        // Two that are stale, the target, and one that is ahead.
+        levels in proptest::collection::vec(prop_oneof![2 => Just(0u8), 3 => Just(1), 1 => Just(2), 1 => Just(3)], nodes),
     ) -> Problem {
         let roles = roles
             .into_iter()
             .map(|(owner, allowed, cost)| Role { owner, allowed: allowed | (1 << owner), preferred: 0, cost })
             .collect();
-        let older = levels
-            .iter()
-            .map(|own| levels.iter().enumerate().filter(|(_, l)| *l < own).fold(0, |set, (n, _)| set | 1 << n))
-            .collect();
-        Problem { work, old: old & !work, roles, room, older }
+        let set = |has: &dyn Fn(u8) -> bool| -> Nodes {
+            levels.iter().enumerate().filter(|(_, l)| has(**l)).fold(0, |set, (n, _)| set | 1 << n)
+        };
+        let (stale, ahead) = (set(&|level| level < 2), set(&|level| level > 2));
+        let older = levels.iter().map(|own| set(&|level| level < 2 && level < *own)).collect();
+        let work = work & (stale | ahead);
+        Problem { work, stale, ahead, fixed: fixed & !work, roles, room, older }
     }
 }
 
-/// What was worked on is newer than everything that was not, and no older than anything.
+/// What was worked on is at its target.
 fn work_on_the_empty(problem: &mut Problem) {
     let busy = problem.roles.iter().fold(0, |busy, role| busy | 1u64 << role.owner);
     let worked_on = problem.work & !busy;
     problem.work &= busy;
-    for (node, older) in problem.older.iter_mut().enumerate() {
-        if worked_on & (1 << node) != 0 {
-            *older = problem.work | problem.old;
-        }
-        *older &= !worked_on;
-    }
+    problem.stale &= !worked_on;
+    problem.ahead &= !worked_on;
+    problem.older.iter_mut().for_each(|older| *older &= !worked_on);
 }
 
 proptest! {

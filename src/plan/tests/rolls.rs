@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::desired::{HandoffWhen, Minimise, Staging, Topology, resolved::Failback};
-use crate::model::{ClusterServiceRule, HandoffStyle, RebootRule};
+use crate::model::{ClusterServiceRule, HandoffStyle, RebootRule, RuleName};
+use crate::plan::plan_hash;
 use crate::plan::testing::{NEW, OLD, World, rules_of};
-use crate::plan::{Optimum, plan_hash};
 
 #[test]
 fn a_pair_rolls_with_one_handoff() {
@@ -26,7 +26,10 @@ fn a_pair_rolls_with_one_handoff() {
     );
     let plan = world.plan();
     assert_eq!((plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum), (1, 1, 1));
-    assert_eq!(plan.optimum, Optimum::Proven { gap: None });
+    let certificate = plan.certificate;
+    assert!(certificate.proven && certificate.because.is_empty() && certificate.left.is_empty());
+    let must_leave: Vec<_> = certificate.must_leave.iter().map(|m| (m.role.as_str(), m.node.as_str())).collect();
+    assert_eq!(must_leave, [("MBX", "A")]);
     assert_eq!(plan.roles.len(), 1);
     assert_eq!(plan.holds, []);
 }
@@ -51,8 +54,8 @@ fn three_actives_with_one_passive_take_three_handoffs_and_every_node_is_updated_
 fn two_nodes_that_both_serve_take_one_handoff_more_than_the_floor_and_say_why() {
     let plan = World::new(Topology::Generic).nodes(&["A", "B"], OLD).role("one", "A").role("two", "B").plan();
     assert_eq!((plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum), (3, 2, 3), "{:#?}", plan.holds);
-    let Optimum::Proven { gap: Some(gap) } = plan.optimum else { panic!("no gap") };
-    assert!(gap.contains("no current node has room"), "{gap}");
+    let because: Vec<_> = plan.certificate.because.iter().map(|because| because.rule).collect();
+    assert_eq!(because, [RuleName::ActiveNode], "no node is passive");
 }
 
 #[test]
