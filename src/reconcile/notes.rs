@@ -344,8 +344,10 @@ impl Turn {
         let uncounted = self.out_of_reach(&plan, seen);
         let Some(roll) = &mut self.memory.roll else { return };
         let counts = &mut roll.counts;
-        counts.optimum += plan.handoffs.planned.saturating_sub(counts.planned);
-        counts.floor = counts.floor.max(counts.floor.min(counts.spent) + plan.handoffs.floor);
+        // What was forced is no part of either, and what is still to come of it is in the plan.
+        let done = counts.spent.saturating_sub(counts.forced);
+        counts.optimum = counts.optimum.max(done + plan.handoffs.optimum);
+        counts.floor = counts.floor.max(counts.floor.min(done) + plan.handoffs.floor);
         counts.planned = plan.handoffs.planned;
         roll.uncounted = uncounted;
         for (role, predicted) in plan.roles {
