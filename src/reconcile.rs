@@ -430,10 +430,12 @@ impl Turn {
             Ok(_) => {
                 self.history.claimed_at = None;
                 self.history.membership_changed_at = None;
+                self.memory.misses = 0;
                 self.close_or_end(true, wake, around)
             }
             Err(why) => {
                 self.memory.trouble = Some(format!("the claim could not be given up: {why}"));
+                self.memory.misses += 1;
                 self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
             }
         }

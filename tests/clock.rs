@@ -19,7 +19,7 @@ fn at_night(faults: &str) -> Simulated {
 }
 
 /// The same, at any time.
-fn anytime(faults: &str) -> Simulated {
+pub fn anytime(faults: &str) -> Simulated {
     befallen(faults, "anytime")
 }
 

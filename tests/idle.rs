@@ -9,6 +9,7 @@ use rollward::guard::RuleSet;
 use rollward::model::time::{between, later};
 use rollward::simulate::open;
 
+use crate::clock::anytime;
 use crate::estates::read;
 
 const CLUSTERS: u64 = 40;
@@ -65,4 +66,16 @@ fn idle_looks_are_few_and_far_apart() {
     let most = later_on.map(|(_, looks)| *looks).max();
     assert!(most <= Some(CLUSTERS / 8), "{most:?} clusters of {CLUSTERS} are looked at in one instant");
     assert_eq!(fleet.journal.len(), told, "an idle pass has nothing to tell:\n{}", fleet.story());
+}
+
+/// What does not take is tried ever more seldom: here looks go on showing a claim that was given up long ago.
+#[test]
+fn a_claim_that_cannot_be_given_up_does_not_keep_anybody_busy() {
+    let mut pair = anytime("{at: 12m, kind: staleRead, for: 2h}");
+    pair.run(Duration::from_secs(30 * 60));
+    let before = pair.effects;
+    pair.run(Duration::from_secs(3600));
+    assert_eq!(pair.worlds["mbx-ccr-01"].world().store.claim, None, "it was given up");
+    let effects = pair.effects - before;
+    assert!(effects < 500, "{effects} effects in an hour in which nothing can be done\n{}", pair.story());
 }

@@ -190,10 +190,8 @@ fn left_behind(world: &Simulation, us: &Holder, is_stuck: impl Fn(&NodeName) -> 
         // A store that ran backwards has forgotten whose the pause is: it counts as a person's, and is left alone.
         Leak::Pause(node) => !excused(Some(node)) && !others(node) && !forgotten,
         Leak::Stopped(group) => !excused(world.world().groups.get(group).map(|g| &g.owner)),
-        // While something waits to be finished, so does the claim.
-        Leak::Claim(claim) => {
-            claim.holder == *us && !leaks.iter().any(|l| matches!(l, Leak::Mark(m) if excused(m.kind.node())))
-        }
+        // While something waits to be finished, marked or not, so does the claim.
+        Leak::Claim(claim) => claim.holder == *us && !world.world().nodes.keys().any(|node| excused(Some(node))),
     };
     let tell = |leak: &Leak| match leak {
         Leak::Mark(mark) => mark.to_string(),

@@ -51,6 +51,7 @@ impl World {
         }
         self.count_against_stop(&node, &action, at, happened);
         self.count_over_pause(&node, &action, at, happened);
+        self.count_out(&node, &action, at, happened);
         let work = Work { action, epoch, holder, since: at, ended: None };
         self.begin(&node, work, fate, at);
         Answer::Accepted

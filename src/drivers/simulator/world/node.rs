@@ -180,8 +180,12 @@ impl World {
         }
     }
 
-    /// Counts nodes that controllers hold out of service besides this one.
+    /// Counts nodes that controllers hold out of service besides this one, when work begins that takes it out: what
+    /// others take out later is not of its doing.
     pub(super) fn count_out(&self, node: &NodeName, action: &Action, at: Time, happened: &mut Vec<Happening>) {
+        if !action.needs_empty_node() && !matches!(action, Action::Pause { .. }) {
+            return;
+        }
         let out = |truth: &NodeTruth| {
             truth.paused == Some(PausedBy::Controller) || truth.running().is_some_and(|w| w.action.needs_empty_node())
         };

@@ -83,7 +83,6 @@ impl World {
                 }
             }
             Action::Pause { .. } => {
-                self.count_out(node, &work.action, at, happened);
                 // The mark first: a pause without one would be nobody's.
                 self.mark(MarkKind::Pause { node: node.clone() }, work, at);
                 if let Some(truth) = self.nodes.get_mut(node) {
@@ -140,7 +139,6 @@ impl World {
                 }
             }
             Stage::StoppingCluster => {
-                self.count_out(node, &work.action, at, happened);
                 self.leave(node, Some(&work.action), at, happened);
                 self.enter(node, Stage::Copying);
             }
