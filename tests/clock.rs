@@ -19,7 +19,7 @@ fn at_night(faults: &str) -> Simulated {
 }
 
 /// The same, at any time.
-pub fn anytime(faults: &str) -> Simulated {
+fn anytime(faults: &str) -> Simulated {
     befallen(faults, "anytime")
 }
 

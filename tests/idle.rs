@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::RuleSet;
+use rollward::model::Claim;
 use rollward::model::time::{between, later};
 use rollward::simulate::open;
 
-use crate::clock::anytime;
 use crate::estates::read;
+use crate::simulate::{demo, pair};
 
 const CLUSTERS: u64 = 40;
 
@@ -70,12 +71,21 @@ fn idle_looks_are_few_and_far_apart() {
 
 /// What does not take is tried ever more seldom: here looks go on showing a claim that was given up long ago.
 #[test]
-fn a_claim_that_cannot_be_given_up_does_not_keep_anybody_busy() {
-    let mut pair = anytime("{at: 12m, kind: staleRead, for: 2h}");
-    pair.run(Duration::from_secs(30 * 60));
-    let before = pair.effects;
-    pair.run(Duration::from_secs(3600));
-    assert_eq!(pair.worlds["mbx-ccr-01"].world().store.claim, None, "it was given up");
-    let effects = pair.effects - before;
-    assert!(effects < 500, "{effects} effects in an hour in which nothing can be done\n{}", pair.story());
+fn a_claim_that_is_gone_and_still_seen_keeps_nobody_busy() {
+    let start = "startAt: 2017-04-01T20:00:00Z";
+    let stale = format!("{start}\n      faults: [{{at: 1s, kind: staleRead, for: 2h}}]");
+    let idle = |text: String| text.replace("8.3.264.0", "8.3.279.6").replace(start, &stale);
+    let texts: Vec<_> = demo().into_iter().map(|(name, text)| (name, idle(text))).collect();
+    let mut fleet = open(&pair(&texts), RuleSet::ALL).unwrap();
+    let ours = Claim { epoch: 1, holder: fleet.holder().clone(), heartbeat: 0 };
+    let (began, then) = (fleet.now, later(fleet.now, Duration::from_secs(2)));
+    let claim = |fleet: &mut Simulated, expected, wanted, at| {
+        fleet.worlds.get_mut("mbx-ccr-01").unwrap().claim_now(expected, wanted, at);
+    };
+    claim(&mut fleet, None, Some(ours.clone()), began);
+    fleet.advance(then);
+    claim(&mut fleet, Some(ours), None, then);
+    fleet.run(Duration::from_secs(3600));
+    assert!(fleet.fleet.turns().all(|(_, turn)| turn.memory.trouble.is_some()), "it was not even tried");
+    assert!(fleet.effects < 500, "{} effects in an hour in which nothing can be done", fleet.effects);
 }
