@@ -179,7 +179,7 @@ const ENUMERATED: [(Shape, u64, u64); 6] = [
     (Shape { nodes: 3, roles: 3, preferred: false }, 5, 1),
     (Shape { nodes: 4, roles: 3, preferred: false }, 101, 1),
     (Shape { nodes: 4, roles: 3, preferred: true }, 0, 1),
-    (Shape { nodes: 5, roles: 4, preferred: false }, 0, 101),
+    (Shape { nodes: 5, roles: 4, preferred: false }, 0, 251),
 ];
 
 #[test]

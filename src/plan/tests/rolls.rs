@@ -59,6 +59,26 @@ fn two_nodes_that_both_serve_take_one_handoff_more_than_the_floor_and_say_why() 
 }
 
 #[test]
+fn too_little_room_is_blamed_where_more_of_it_would_bring_a_node_within_reach() {
+    let world = World::new(Topology::Generic).nodes(&["A", "B", "P"], OLD);
+    let world = world.role("one", "A").role("two", "A").role("three", "B").wanted(|cluster| {
+        for node in ["B", "P"] {
+            cluster.nodes.get_mut(node).unwrap().max_roles = Some(1);
+        }
+    });
+    let plan = world.plan();
+    assert_eq!((plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum), (1, 1, 1), "{:#?}", plan.holds);
+    let left: Vec<_> = plan.certificate.left.iter().map(|left| left.node.as_str()).collect();
+    assert_eq!(left, ["A"]);
+    let because: Vec<_> = plan.certificate.because.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        because,
+        ["ready-target makes the difference, as nodes own no more roles than they may: spec.nodes.B.maxRoles is 1, \
+          spec.nodes.P.maxRoles is 1"]
+    );
+}
+
+#[test]
 fn a_converged_pair_is_left_alone() {
     let world = World::ccr().installed("A", NEW).installed("B", NEW);
     assert_eq!(world.next(), "converged");
