@@ -11,7 +11,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// A set of nodes, one bit each.
 pub(super) type Nodes = u64;
@@ -53,7 +54,7 @@ pub(super) struct Role {
 }
 
 /// One handoff.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Move {
     /// The role, by its number.
     pub role: usize,
@@ -145,6 +146,15 @@ pub(super) fn bit(node: u8) -> Nodes {
     1 << node
 }
 
+/// The nodes of a set, in their order.
+fn numbers(mut nodes: Nodes) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let next = (nodes != 0).then(|| nodes.trailing_zeros() as u8);
+        nodes &= nodes.wrapping_sub(1);
+        next
+    })
+}
+
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
     work: Nodes,
@@ -185,6 +195,19 @@ struct Reached {
     state: State,
     cost: u64,
     by: Option<(usize, Move)>,
+}
+
+/// A move, in the order in which the moves of a state are tried: roles that have to leave first, those of nearly empty
+/// nodes before others, and of their destinations the current and preferred ones first. A stale node gets a role only
+/// where no current one could take it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked {
+    may_stay: bool,
+    to_stale: bool,
+    load: u32,
+    unwanted: bool,
+    /// By role, then by destination: a role has one owner in a state.
+    step: Move,
 }
 
 struct Best {
@@ -245,9 +268,15 @@ impl Search<'_> {
             if state.work == 0 || seen.len() >= PATIENCE as usize {
                 break;
             }
-            for (step, price) in self.moves(&state).into_iter().rev() {
+            // The last one is the first to be looked at.
+            for Reverse(ranked) in self.moves(&state).into_sorted_vec() {
+                let step = ranked.step;
                 open.push(reached.len());
-                reached.push(Reached { state: state.after(step), cost: cost + price, by: Some((at, step)) });
+                reached.push(Reached {
+                    state: state.after(step),
+                    cost: cost + self.price(ranked),
+                    by: Some((at, step)),
+                });
             }
         }
         let mut moves = Vec::new();
@@ -280,9 +309,11 @@ impl Search<'_> {
             self.best = Best { left: state.work, cost, moves: self.path.clone() };
             return true;
         }
-        for (step, price) in self.moves(state) {
+        let mut moves = self.moves(state);
+        while let Some(Reverse(ranked)) = moves.pop() {
+            let step = ranked.step;
             self.path.push(step);
-            if self.visit(&state.after(step), cost + price) {
+            if self.visit(&state.after(step), cost + self.price(ranked)) {
                 return true;
             }
             self.path.pop();
@@ -297,7 +328,7 @@ impl Search<'_> {
         let price = |node: Nodes| -> u64 {
             roles().filter(|(_, owner)| bit(**owner) & node != 0).map(|(role, _)| u64::from(role.cost) * WHOLE).sum()
         };
-        let nodes = || (0..MOST_NODES as u8).map(bit).filter(|node| node & state.work != 0);
+        let nodes = || numbers(state.work).map(bit);
         if self.goal > 0 {
             let mut prices: Vec<u64> = nodes().map(price).collect();
             prices.sort_unstable();
@@ -312,14 +343,12 @@ impl Search<'_> {
         once + nodes().map(|node| price(node) + count(node)).min().unwrap_or(0)
     }
 
-    /// The moves of a state and their prices: roles that have to leave first, those of nearly empty nodes before others,
-    /// and of their destinations the current and preferred ones first. A stale node gets a role only where no current one could take it.
-    fn moves(&self, state: &State) -> Vec<(Move, u64)> {
+    /// The moves of a state, the first one on top: mostly no other is ever asked for.
+    fn moves(&self, state: &State) -> BinaryHeap<Reverse<Ranked>> {
         let as_before = state.work | self.untouched;
         let stale = self.problem.stale & as_before;
         let ahead = self.problem.ahead & as_before;
         let loads = state.loads();
-        let load = |node: u8| loads.get(usize::from(node)).copied().unwrap_or(0);
         let full = self.full(&loads);
         let mut moves = Vec::new();
         for (number, (role, &owner)) in self.problem.roles.iter().zip(&state.owners).enumerate() {
@@ -328,15 +357,22 @@ impl Search<'_> {
             }
             let open = role.allowed & !bit(owner) & !full & !self.older(owner, stale, ahead);
             let open = if open & !stale & !ahead != 0 { open & !stale } else { open };
-            for to in (0..MOST_NODES as u8).filter(|&to| bit(to) & open != 0) {
-                let to_stale = u64::from(bit(to) & stale != 0);
-                let rank =
-                    (bit(owner) & state.work == 0, to_stale, load(owner), bit(to) & role.preferred == 0, number, to);
-                moves.push((rank, Move { role: number, from: owner, to }, u64::from(role.cost) * WHOLE + to_stale));
-            }
+            moves.extend(numbers(open).map(|to| {
+                Reverse(Ranked {
+                    may_stay: bit(owner) & state.work == 0,
+                    to_stale: bit(to) & stale != 0,
+                    load: loads.get(usize::from(owner)).copied().unwrap_or(0),
+                    unwanted: bit(to) & role.preferred == 0,
+                    step: Move { role: number, from: owner, to },
+                })
+            }));
         }
-        moves.sort_unstable_by_key(|(rank, ..)| *rank);
-        moves.into_iter().map(|(_, step, price)| (step, price)).collect()
+        moves.into()
+    }
+
+    fn price(&self, Ranked { step, to_stale, .. }: Ranked) -> u64 {
+        let cost = self.problem.roles.get(step.role).map_or(1, |role| role.cost);
+        u64::from(cost) * WHOLE + u64::from(to_stale)
     }
 
     /// Nodes that are too old for a role of this owner in this state.
