@@ -355,6 +355,15 @@ impl Observation {
         }
     }
 
+    /// The nodes under a controller's pause, each with its mark.
+    pub fn paused_by_rollward(&self) -> impl Iterator<Item = (&NodeName, &Node, &Mark)> {
+        let any = self.known_marks().any(|mark| matches!(mark.kind, MarkKind::Pause { .. }));
+        self.nodes.iter().filter(move |_| any).filter_map(|(name, node)| match self.pause_of(name) {
+            PauseOf::Rollward(mark) => Some((name, node, mark)),
+            _ => None,
+        })
+    }
+
     /// Groups that the node surely owns.
     pub fn owned_by<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = (&'a GroupName, &'a Group)> {
         self.groups.iter().filter(move |(_, g)| g.owner.surely(|o| o.as_ref() == Some(node)))

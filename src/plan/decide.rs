@@ -1,8 +1,7 @@
 //! The order in which possible steps are thought of.
 
 use crate::guard::Facts;
-use crate::model::{NodeName, RuleName};
-use crate::observed::PauseOf;
+use crate::model::RuleName;
 
 use super::ask::Ask;
 use super::{Decision, claim, handoffs, leftovers, middle, newly, progress, rest};
@@ -39,8 +38,7 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
 /// be out, nor for a cluster that is being released.
 fn may_begin(ask: &Ask<'_>) -> bool {
     let facts = ask.facts;
-    let ours = |node: &&NodeName| matches!(facts.seen.pause_of(node), PauseOf::Rollward(_));
     let slot = !facts.rules.has(RuleName::MaxUnavailable)
-        || facts.seen.nodes.keys().filter(ours).count() < facts.desired.policy.limits.max_unavailable.max(1) as usize;
+        || facts.seen.paused_by_rollward().count() < facts.desired.policy.limits.max_unavailable.max(1) as usize;
     slot && !progress::is_busy(facts) && !rest::is_releasing(facts)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::desired::Minimise;
 use crate::guard::{Facts, PlannedHandoff};
 use crate::model::{Action, GroupName, HandoffStyle, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Standing};
-use crate::observed::{Group, GroupKind, Observation, PauseOf};
+use crate::observed::{Group, GroupKind, Node, Observation, PauseOf};
 
 use super::Decision;
 use super::ask::{Ask, has_work, holds, standing};
@@ -161,14 +161,13 @@ pub(super) fn pose<'a>(facts: &Facts<'a>, closed: &BTreeSet<(GroupName, NodeName
             && let Some(owner) = number(owner)
         {
             let possible = set(&nodes, |node| is_possible(node, group) && !is_closed(closed, name, node));
+            let spec = facts.desired.groups.get(name);
             groups.push(name);
             released.push(serving & possible);
             roles.push(Role {
                 owner,
                 allowed: takers & possible,
-                preferred: set(&nodes, |node| {
-                    facts.desired.groups.get(name).is_some_and(|spec| spec.preferred_nodes.contains(node))
-                }),
+                preferred: spec.map_or(0, |spec| set(&nodes, |node| spec.preferred_nodes.contains(node))),
                 cost: cost(name, facts),
             });
         }
@@ -184,7 +183,7 @@ pub(super) fn pose<'a>(facts: &Facts<'a>, closed: &BTreeSet<(GroupName, NodeName
         fixed: to_do & !work | alone,
         roles,
         room: nodes.iter().map(|node| capacity(node, facts.desired).unwrap_or(u32::MAX)).collect(),
-        older: nodes.iter().map(|node| older(node, &nodes, facts)).collect(),
+        older: nodes.iter().map(|node| older(node, facts)).collect(),
     };
     Posed { nodes, groups, problem, takers, released, held }
 }
@@ -232,18 +231,18 @@ fn cost(group: &GroupName, facts: &Facts<'_>) -> u32 {
 }
 
 /// Nodes that are older than this one, by the packages of its target.
-fn older(than: &NodeName, nodes: &[&NodeName], facts: &Facts<'_>) -> Nodes {
+fn older(than: &NodeName, facts: &Facts<'_>) -> Nodes {
     let (Some(spec), Some(seen)) = (facts.desired.nodes.get(than), facts.seen.nodes.get(than)) else { return 0 };
-    set(nodes, |node| {
-        facts.seen.nodes.get(node).is_some_and(|other| {
-            spec.rollup.packages.iter().any(|package| {
-                match (other.installed.get(&package.name), seen.installed.get(&package.name)) {
-                    (Some(Known::Known { value: theirs, .. }), Some(Known::Known { value: own, .. })) => theirs < own,
-                    _ => false,
-                }
-            })
-        })
-    })
+    let own = spec.rollup.packages.iter().filter_map(|package| match seen.installed.get(&package.name)? {
+        Known::Known { value, .. } => Some((&package.name, value)),
+        Known::Unknown { .. } => None,
+    });
+    let own: Vec<_> = own.collect();
+    let is_older = |other: &Node| {
+        own.iter().any(|(package, own)| other.installed.get(*package).is_some_and(|theirs| theirs.surely(|v| v < *own)))
+    };
+    let nodes = facts.seen.nodes.values().take(MOST_NODES).enumerate();
+    nodes.filter(|(_, other)| is_older(other)).fold(0, |set, (number, _)| set | 1 << number)
 }
 
 /// Of the nodes to be worked on, those that a person or a manifest would hold even if their roles were elsewhere.

@@ -6,7 +6,7 @@ use crate::model::{
     Action, ClusterServiceRule, Evidence, GroupName, HandoffStyle, Known, Mark, MarkKind, NodeName, RebootRule,
     Standing, Subject,
 };
-use crate::observed::{GroupKind, GroupState, Membership, Node, Observation, PauseOf};
+use crate::observed::{GroupKind, GroupState, Membership, Node, Observation};
 
 use super::Decision;
 use super::ask::{Ask, allows, holds, in_progress, is_passing, is_staged, last_work, patience, standing, unknown};
@@ -78,7 +78,10 @@ fn duty(mark: &Mark) -> Option<(crate::model::Time, &GroupName, &NodeName)> {
 /// A role has nowhere to run, and a node that we paused could own it and is healthy: the pause goes first.
 pub(super) fn roles_down(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
-    for node in facts.seen.nodes.keys().filter(|node| is_healthy_and_ours(node, facts)) {
+    for (node, seen, _) in facts.seen.paused_by_rollward() {
+        if !is_healthy(node, seen, facts) {
+            continue;
+        }
         let awaited = stranded(facts).any(|(_, group)| group.possible_owners.surely(|o| o.contains(node)));
         if awaited && let Some(decision) = ask.may(Action::Resume { node: node.clone(), quarantine: None }) {
             return Some(decision);
@@ -104,20 +107,15 @@ pub(super) fn stranded<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a Group
     })
 }
 
-fn is_healthy_and_ours(node: &NodeName, facts: &Facts<'_>) -> bool {
-    let Some(seen) = facts.seen.nodes.get(node) else { return false };
-    matches!(facts.seen.pause_of(node), PauseOf::Rollward(_))
-        && facts.seen.is_up(node)
-        && !is_busy_on(node, facts)
-        && seen.services.surely(|services| services.differing.is_empty())
+fn is_healthy(node: &NodeName, seen: &Node, facts: &Facts<'_>) -> bool {
+    facts.seen.is_up(node) && !is_busy_on(node, facts) && seen.services.surely(|services| services.differing.is_empty())
 }
 
 /// Nodes that we paused: each goes on its way, and is given back as soon as its way ends or is closed.
 pub(super) fn nodes(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
-    for (node, seen) in &facts.seen.nodes {
-        if let PauseOf::Rollward(mark) = facts.seen.pause_of(node)
-            && !is_busy_on(node, facts)
+    for (node, seen, mark) in facts.seen.paused_by_rollward() {
+        if !is_busy_on(node, facts)
             && let Some(decision) = one(ask, node, seen, mark)
         {
             return Some(decision);
@@ -239,7 +237,7 @@ fn refuge<'a>(
             && group.possible_owners.surely(|owners| owners.contains(*to))
     };
     let mut refuges: Vec<_> = seen.nodes.keys().filter(possible).collect();
-    refuges.sort_by_key(|to| (standing(to, facts) != Ok(Standing::Current), seen.owned_by(to).count()));
+    refuges.sort_by_cached_key(|to| (standing(to, facts) != Ok(Standing::Current), seen.owned_by(to).count()));
     refuges
         .into_iter()
         .find(|to| allows(&Action::MoveGroup { group: name.clone(), from: from.clone(), to: (*to).clone() }, facts))

@@ -32,18 +32,15 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let Some(coming) = prospect(action, facts) else { return Ok(()) };
+    // Most groups have no standby copies.
+    let any_declared = facts.desired.groups.values().any(|spec| !spec.standby_targets.is_empty());
     for (name, group) in &facts.seen.groups {
-        if has_standby(name, group, facts) && serves(coming.node, name, group, facts) {
+        let any = any_declared || group.standby_copies.possibly(|copies| !copies.is_empty());
+        if any && serves(coming.node, name, group, facts) {
             as_source(coming, name, group, facts)?;
         }
     }
     as_target(coming, facts)
-}
-
-/// Whether the group has, or may have, standby copies. Most have none.
-fn has_standby(name: &GroupName, group: &Group, facts: &Facts<'_>) -> bool {
-    group.standby_copies.possibly(|copies| !copies.is_empty())
-        || facts.desired.groups.get(name).is_some_and(|spec| !spec.standby_targets.is_empty())
 }
 
 /// Whether the node may serve the role, now or after a handoff.
