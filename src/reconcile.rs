@@ -241,7 +241,7 @@ impl Turn {
         self.memory.last_look = Some(LastLook { seen: Arc::new(seen), decision: Arc::new(decision.clone()) });
         let Some(seen) = self.memory.last_look.as_ref().map(|l| Arc::clone(&l.seen)) else { return self.look() };
         match decision {
-            Decision::Act(action) if self.holds_claim(&seen, around) => self.look_again(action),
+            Decision::Act(action) if self.holds_claim(&action, &seen, around) => self.look_again(action),
             Decision::Act(action) => self.claim(action, &seen, around),
             Decision::Wait { until, .. } => {
                 let wake = self.wake_for_wait(until, around.now);
@@ -460,9 +460,11 @@ impl Turn {
     }
 
     /// A claim of an earlier life of ours is claimed anew: another may have acted since.
-    fn holds_claim(&self, seen: &Observation, around: Around<'_>) -> bool {
+    fn holds_claim(&self, action: &Action, seen: &Observation, around: Around<'_>) -> bool {
         let nothing = Known::unknown("nothing was asked for yet");
-        self.history.claimed_at.is_some() && plan::needs_claim(&self.facts(seen, &nothing, around)).is_none()
+        let facts = self.facts(seen, &nothing, around);
+        guard::claim_on_node(action, &facts).is_some()
+            || (self.history.claimed_at.is_some() && plan::needs_claim(&facts).is_none())
     }
 
     fn must_claim_again(&self) -> bool {

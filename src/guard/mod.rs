@@ -17,9 +17,11 @@ pub use facts::{
     PlannedHandoff, RollState, Stop, roll_has_begun,
 };
 pub use permit::{Check, Permit};
+pub(crate) use rules::claim_on_node;
 pub use rules::{RULES, Rule, RuleSet, claimable, table};
 
-use crate::model::{Action, Hold, Phase};
+use crate::model::{Action, Hold, NodeName, Phase, RuleName, Standing};
+use crate::observed::{PauseOf, effect};
 
 /// Judges one action by every rule that applies to it, on facts taken just before acting.
 ///
@@ -48,4 +50,28 @@ pub fn allows(action: &Action, facts: &Facts<'_>) -> bool {
         .iter()
         .filter(|rule| facts.rules.has(rule.name) && (phase == Phase::Begin || rule.judges_finishing))
         .all(|rule| (rule.judge)(action, facts).is_ok())
+}
+
+/// What would stand against work on a node until a person or a manifest releases it, whatever we did meanwhile.
+///
+/// Where `preflight` is in force, a pause is refused for what stands against the install. What the cluster would do by
+/// itself is foreseen from observed facts.
+pub fn lasting_against_work(node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
+    let Some(spec) = facts.desired.nodes.get(node) else { return Vec::new() };
+    let foresee = |action: Action| {
+        let foreseen = effect::side_effects(&action, facts.seen);
+        holds(&action, &Facts { foreseen: &foreseen, ..*facts })
+    };
+    let ours = matches!(facts.seen.pause_of(node), PauseOf::Rollward(_));
+    let mut against = if ours { Vec::new() } else { foresee(Action::Pause { node: node.clone() }) };
+    if ours || !facts.rules.has(RuleName::Preflight) {
+        let rollup = spec.rollup.name.clone();
+        let down = facts.seen.nodes.get(node).and_then(|seen| spec.rollup.standing(&seen.installed).ok());
+        against.extend(foresee(match down {
+            Some(Standing::Ahead) => Action::Uninstall { node: node.clone(), rollup },
+            _ => Action::Install { node: node.clone(), rollup },
+        }));
+    }
+    against.retain(Hold::is_lasting);
+    against
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::rules::RULES;
+use super::rules::{RULES, claim_on_node};
 use crate::model::{Action, Claim, GroupName, NodeName, Phase};
 
 /// Leave to do one action. Only [`super::judge`] can make one, and performing uses it up.
@@ -62,6 +62,15 @@ pub enum Check {
         /// Votes to keep above what is needed.
         margin: u32,
     },
+    /// Of the other nodes fewer than so many are out: no full members, or paused by whomever. The node asks its own
+    /// cluster service, after its announcement is written: of two who announce and then check, one at least sees the
+    /// other.
+    FewerOut {
+        /// The node that goes out, which does not count.
+        besides: NodeName,
+        /// So many others are too many.
+        than: u32,
+    },
     /// The package on the node has this hash.
     Hash {
         /// The file's name.
@@ -110,7 +119,7 @@ pub(super) fn issue(action: Action, facts: &Facts<'_>) -> Permit {
     checks.dedup();
     let claim = match &facts.seen.claim {
         crate::model::Known::Known { value, .. } => value.clone(),
-        crate::model::Known::Unknown { .. } => None,
+        crate::model::Known::Unknown { .. } => claim_on_node(&action, facts),
     };
     Permit { action, claim, checks }
 }

@@ -63,7 +63,11 @@ impl<'a> Ask<'a> {
     }
 
     /// Wait if all that stands against at least one proposal goes away without a person; else blocked.
-    pub fn verdict(self) -> Decision {
+    pub fn verdict(mut self) -> Decision {
+        if let (true, Known::Unknown { why }) = (self.refused.is_empty(), &self.facts.seen.marks) {
+            // Nothing is left to do, save perhaps what only the marks would tell.
+            self.refuse(None, vec![unknown_marks(self.facts, why)]);
+        }
         let refused: Vec<_> = self.refused.iter().map(|refusal| refusal.holds(self.facts)).collect();
         let hopeful = refused.iter().filter(|holds| holds.iter().all(is_hopeful));
         let until = hopeful.clone().filter_map(|holds| released_at(holds)).min();
@@ -186,6 +190,18 @@ pub(super) fn unknown(node: &NodeName, fact: &str, why: &str) -> Hold {
         subject: Subject::Node(node.clone()),
         evidence: vec![Evidence::timeless(format!("nodes.{node}.{fact}"), format!("unknown: {why}"))],
         release: Release { kind: ReleaseKind::Observation, what: format!("released when {node} can be asked again") },
+    }
+}
+
+fn unknown_marks(facts: &Facts<'_>, why: &str) -> Hold {
+    Hold {
+        rule: RuleName::Fresh,
+        subject: Subject::Cluster(facts.desired.name.clone()),
+        evidence: vec![Evidence::timeless("marks", format!("unknown: {why}"))],
+        release: Release {
+            kind: ReleaseKind::Observation,
+            what: "released by a look that can read the cluster's marks: something may be left to finish".into(),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::desired::Minimise;
-use crate::guard::{Facts, PlannedHandoff};
+use crate::guard::{self, Facts, PlannedHandoff};
 use crate::model::{Action, GroupName, HandoffStyle, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Standing};
 use crate::observed::{Group, GroupKind, Node, Observation, PauseOf};
 
@@ -254,7 +254,7 @@ fn held(nodes: &[&NodeName], to_do: Nodes, facts: &Facts<'_>) -> Vec<(NodeName, 
             continue;
         }
         let vacated = vacate(node, &mut model, facts);
-        let against = lasting_against(node, &Facts { seen: &model, ..*facts });
+        let against = guard::lasting_against_work(node, &Facts { seen: &model, ..*facts });
         if !against.is_empty() {
             held.push(((*node).clone(), against));
         }
@@ -284,22 +284,4 @@ fn move_to(name: &GroupName, to: Option<&NodeName>, model: &mut Observation) {
     if let Some(Known::Known { value, .. }) = model.groups.get_mut(name).map(|group| &mut group.owner) {
         *value = to.cloned();
     }
-}
-
-/// What would stand against work on the node until a person or a manifest releases it. Where `preflight` is in force, a
-/// pause is refused for what stands against the install.
-fn lasting_against(node: &NodeName, facts: &Facts<'_>) -> Vec<Hold> {
-    let Some(spec) = facts.desired.nodes.get(node) else { return Vec::new() };
-    let rollup = spec.rollup.name.clone();
-    let ours = matches!(facts.seen.pause_of(node), PauseOf::Rollward(_));
-    let mut against = if ours { Vec::new() } else { holds(&Action::Pause { node: node.clone() }, facts) };
-    if ours || !facts.rules.has(RuleName::Preflight) {
-        let work = match standing(node, facts) {
-            Ok(Standing::Ahead) => Action::Uninstall { node: node.clone(), rollup },
-            _ => Action::Install { node: node.clone(), rollup },
-        };
-        against.extend(holds(&work, facts));
-    }
-    against.retain(Hold::is_lasting);
-    against
 }

@@ -25,12 +25,27 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
             return Some(decision);
         }
     }
+    let stopped = facts.seen.nodes.iter().filter(|(node, seen)| was_left_stopped(node, seen, facts));
+    for (node, _) in stopped {
+        if let Some(decision) = ask.may(Action::StartCluster { node: node.clone() }) {
+            return Some(decision);
+        }
+    }
     facts
         .seen
         .nodes
         .iter()
         .filter(|(node, seen)| was_left_wrong(node, seen, facts))
         .find_map(|(node, _)| ask.may(Action::RestoreServices { node: node.clone() }))
+}
+
+/// Our last work on the node left its cluster service stopped, and it is not seen to be under our pause any more: the
+/// store has forgotten that, or waits for this node's vote to be read again.
+fn was_left_stopped(node: &NodeName, seen: &Node, facts: &Facts<'_>) -> bool {
+    last_work(seen).is_some_and(|(action, _)| action.needs_empty_node())
+        && seen.cluster_service.surely(|runs| !runs)
+        && !matches!(facts.seen.pause_of(node), PauseOf::Rollward(_))
+        && !is_busy_on(node, facts)
 }
 
 /// Our last work on the node failed, its services differ from before, and nothing that they could disturb runs there.

@@ -10,7 +10,7 @@ use crate::observed::{GroupKind, GroupState, Membership, Node, Observation};
 
 use super::Decision;
 use super::ask::{Ask, allows, holds, in_progress, is_passing, is_staged, last_work, patience, standing, unknown};
-use super::progress::is_busy_on;
+use super::progress::{is_at_work_on, is_busy_on};
 
 /// Roles that we stopped. Past its deadline a role starts where it is, before everything; until then it goes on its way,
 /// and starts where it is as soon as its way is closed.
@@ -22,7 +22,7 @@ pub(super) fn duties(ask: &mut Ask<'_>) -> Option<Decision> {
         let Some(seen) = facts.seen.groups.get(group) else { continue };
         let Known::Known { value: Some(owner), .. } = &seen.owner else { continue };
         // What is under way with it ends first, well or not.
-        if seen.state.surely(|state| *state == GroupState::Online) || is_busy_on(owner, facts) {
+        if seen.state.surely(|state| *state == GroupState::Online) || is_at_work_on(owner, facts) {
             continue;
         }
         let start = Action::StartRole { group: group.clone(), node: owner.clone() };

@@ -3,7 +3,7 @@
 use crate::guard::Facts;
 use crate::model::{Action, Evidence, Hold, Known, Mark, NodeName, Subject};
 use crate::observed::effect::{self, Proof};
-use crate::observed::{GroupState, Observation};
+use crate::observed::{GroupState, Membership, Observation};
 
 use super::Decision;
 use super::ask::{Ask, in_progress};
@@ -42,6 +42,17 @@ pub(super) fn is_busy(facts: &Facts<'_>) -> bool {
 pub(super) fn is_busy_on(node: &NodeName, facts: &Facts<'_>) -> bool {
     facts.seen.nodes.get(node).is_some_and(|n| n.running_work().is_some())
         || facts.seen.in_progress().any(|(action, _)| action.node() == Some(node) || action.to() == Some(node))
+}
+
+/// Whether something may really be going on there: what a node had begun that is surely down has come to an end,
+/// though it cannot show its lock free.
+pub(super) fn is_at_work_on(node: &NodeName, facts: &Facts<'_>) -> bool {
+    let down =
+        |name: &NodeName| facts.seen.nodes.get(name).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
+    facts.seen.nodes.get(node).is_some_and(|n| n.running_work().is_some())
+        || facts.seen.in_progress().any(|(action, _)| {
+            (action.node() == Some(node) || action.to() == Some(node)) && !action.node().is_some_and(down)
+        })
 }
 
 /// Why an announced action may still be going on; nothing if its lock is free and it has come to an end, good or bad.

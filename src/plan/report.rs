@@ -6,7 +6,7 @@ use crate::guard::Facts;
 use crate::model::{Action, Evidence, Hold, MarkKind, NodeName, Release, ReleaseKind, RuleName, Standing, Subject};
 use crate::observed::PauseOf;
 
-use super::ask::{Ask, name_plan, standing, tidy};
+use super::ask::{Ask, holds, name_plan, standing, tidy};
 use super::decide::next;
 use super::{Decision, NodeReport, claim, leftovers, middle, newly, rest, unroll};
 
@@ -49,7 +49,15 @@ fn one(node: &NodeName, act: Option<&Action>, ask: &mut Ask<'_>) -> NodeReport {
     }
     report.next = act.filter(|act| act.node() == Some(node) || act.to() == Some(node)).cloned();
     report.holds = refusals(node, ask);
-    if stands == Some(Standing::Current) && !ours || report.next.is_some() {
+    if report.next.is_some() {
+        return report;
+    }
+    if stands == Some(Standing::Current) && !ours {
+        // Nobody can tell whether it has to be given back.
+        if matches!(facts.seen.pause_of(node), PauseOf::Unknown(_)) {
+            report.holds.extend(holds(&Action::Resume { node: node.clone(), quarantine: None }, facts));
+            tidy(&mut report.holds);
+        }
         return report;
     }
     if report.holds.is_empty() {

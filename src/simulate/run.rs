@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::SimulateError;
 use crate::desired::Desired;
-use crate::drivers::simulator::spec::FaultKind;
 use crate::drivers::simulator::{Leak, Simulation};
 use crate::fleet::simulated::{End, Simulated};
 use crate::guard::RuleSet;
@@ -179,7 +178,6 @@ pub fn look_back(simulated: &mut Simulated, end: End) -> RunEnd {
 fn left_behind(world: &Simulation, us: &Holder, is_stuck: impl Fn(&NodeName) -> bool) -> Vec<String> {
     let leaks = world.leaks();
     let excused = |node: Option<&NodeName>| node.is_some_and(&is_stuck);
-    let forgotten = world.faults_fired().any(|(kind, _)| kind == FaultKind::StoreRunsBackwards);
     let others = |node: &NodeName| {
         leaks.iter().any(|l| matches!(l, Leak::Mark(m) if m.holder != *us && m.kind.node() == Some(node)))
     };
@@ -187,8 +185,7 @@ fn left_behind(world: &Simulation, us: &Holder, is_stuck: impl Fn(&NodeName) -> 
         Leak::Mark(mark) if mark.holder != *us => false,
         Leak::Mark(Mark { kind: MarkKind::Quarantine { .. }, .. }) => false,
         Leak::Mark(mark) => !excused(mark.kind.node()),
-        // A store that ran backwards has forgotten whose the pause is: it counts as a person's, and is left alone.
-        Leak::Pause(node) => !excused(Some(node)) && !others(node) && !forgotten,
+        Leak::Pause(node) => !excused(Some(node)) && !others(node),
         Leak::Stopped(group) => !excused(world.world().groups.get(group).map(|g| &g.owner)),
         // While something waits to be finished, marked or not, so does the claim.
         Leak::Claim(claim) => claim.holder == *us && !world.world().nodes.keys().any(|node| excused(Some(node))),

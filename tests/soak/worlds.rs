@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use rollward::drivers::simulator::spec::FaultSpec;
 use rollward::model::{GroupName, NodeName};
 use rollward::simulate::faults::{Cast, Draw, shape};
 
@@ -172,7 +173,7 @@ fn cluster() -> impl Strategy<Value = ClusterShape> {
         vec(any::<u8>(), 0..=2),
         prop_oneof![3 => Just("fileShare"), 2 => Just("disk"), 2 => Just("majority"), 1 => Just("twoNode")],
         prop::bool::weighted(0.7),
-        vec(draw(), 0..=4),
+        vec(draw(), 1..=5),
     )
         .prop_map(|(kind, nodes, roles, auxiliaries, quorum, allow_downgrade, faults)| ClusterShape {
             kind,
@@ -361,7 +362,7 @@ fn write_nodes(text: &mut String, names: &[String], nodes: &[NodeShape], one_a_n
 }
 
 fn write_faults(text: &mut String, faults: &[Draw], cast: &Cast) {
-    let shaped: Vec<_> = faults.iter().filter_map(|draw| shape(*draw, cast)).collect();
+    let shaped: Vec<_> = faults.iter().filter_map(|draw| fitting(*draw, cast)).collect();
     if shaped.is_empty() {
         return;
     }
@@ -369,6 +370,11 @@ fn write_faults(text: &mut String, faults: &[Draw], cast: &Cast) {
     for fault in shaped {
         let _ = writeln!(text, "        - {}", serde_json::to_string(&fault).expect("a fault can be written"));
     }
+}
+
+/// The fault, or the next in the menu that the world has anybody for.
+fn fitting(draw: Draw, cast: &Cast) -> Option<FaultSpec> {
+    (0..=u8::MAX).find_map(|further| shape(Draw { kind: draw.kind.wrapping_add(further), ..draw }, cast))
 }
 
 fn nodes(names: &[String]) -> Vec<NodeName> {

@@ -20,6 +20,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    if claim_on_node(action, facts).is_some() {
+        return Ok(());
+    }
     let cluster = || Subject::Cluster(facts.desired.name.clone());
     let ours = match &facts.seen.claim {
         Known::Known { value: Some(claim), .. } if claim.holder == facts.history.holder => claim,
@@ -144,8 +147,23 @@ fn claim_evidence(seen: &Observation) -> Evidence {
     })
 }
 
-fn checks(action: &Action, _: &Facts<'_>, checks: &mut Vec<Check>) {
-    checks.push(Check::ClaimIsOurs);
+/// The claim under which a node last obeyed us, where that is enough to start its cluster service.
+///
+/// A cluster whose store cannot be read may be waiting for just this node's vote. By the node's own record we stopped
+/// its cluster service, or left it so, and nobody's later claim has been obeyed there: to start it finishes our work.
+pub(crate) fn claim_on_node(action: &Action, facts: &Facts<'_>) -> Option<Claim> {
+    let Action::StartCluster { node } = action else { return None };
+    let seen = facts.seen.nodes.get(node).filter(|_| facts.seen.claim.is_unknown())?;
+    let Known::Known { value: Some(work), .. } = &seen.work else { return None };
+    let ours = work.holder == facts.history.holder && seen.epoch_seen.surely(|epoch| *epoch == work.epoch);
+    let stopped = work.ended.is_some() && work.action.needs_empty_node();
+    (ours && stopped).then(|| Claim { epoch: work.epoch, holder: work.holder.clone(), heartbeat: 0 })
+}
+
+fn checks(action: &Action, facts: &Facts<'_>, checks: &mut Vec<Check>) {
+    if claim_on_node(action, facts).is_none() {
+        checks.push(Check::ClaimIsOurs);
+    }
     if action.phase() == Phase::Begin {
         checks.push(Check::NothingElseInProgress);
     }

@@ -4,7 +4,7 @@
 
 use super::prospect::prospect;
 use super::{Rule, say};
-use crate::guard::Facts;
+use crate::guard::{Check, Facts};
 use crate::model::{Action, Evidence, Hold, NodeName, ReleaseKind, RuleName};
 use crate::observed::{Membership, Node, PauseOf};
 
@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
     judges_finishing: false,
     says_no_to: "more nodes out, for any reason, than `maxUnavailable`",
     judge,
-    checks: super::no_checks,
+    checks,
 };
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
@@ -25,14 +25,17 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             None => return Ok(()),
         },
         _ if action.needs_empty_node() => match action.node() {
-            Some(node) if !out_because_of_us(node, facts) => node,
-            _ => return Ok(()),
+            Some(node) => node,
+            None => return Ok(()),
         },
         _ => return Ok(()),
     };
     let allowed = facts.desired.policy.limits.max_unavailable;
-    let out = || facts.seen.nodes.iter().filter(|(name, seen)| *name != node && is_out(seen));
-    let unseen = || facts.desired.nodes.keys().filter(|n| *n != node && !facts.seen.nodes.contains_key(*n));
+    // Whoever has a slot keeps it when others fall out; but of two that controllers took out, one goes back.
+    let has_slot = action.needs_empty_node() && out_because_of_us(node, facts);
+    let counts = |name: &NodeName| !has_slot || matches!(facts.seen.pause_of(name), PauseOf::Rollward(_));
+    let out = || others_out(node, facts).filter(|(name, _)| counts(name));
+    let unseen = || others_unseen(node, facts).filter(|_| !has_slot);
     if out().count() + unseen().count() < allowed as usize {
         return Ok(());
     }
@@ -54,6 +57,26 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         (ReleaseKind::Observation, format!("released when fewer nodes are out: {names} must be up and take groups"))
     };
     Err(say::on_node(RuleName::MaxUnavailable, node, evidence, kind, what))
+}
+
+fn others_out<'a>(node: &'a NodeName, facts: &Facts<'a>) -> impl Iterator<Item = (&'a NodeName, &'a Node)> {
+    facts.seen.nodes.iter().filter(move |(name, seen)| *name != node && is_out(seen))
+}
+
+fn others_unseen<'a>(node: &'a NodeName, facts: &Facts<'a>) -> impl Iterator<Item = &'a NodeName> {
+    let seen = facts.seen;
+    facts.desired.nodes.keys().filter(move |name| *name != node && !seen.nodes.contains_key(*name))
+}
+
+/// Nobody has gone out since the look on which this was judged, unless there is room for that, too.
+fn checks(action: &Action, facts: &Facts<'_>, checks: &mut Vec<Check>) {
+    let Some(node) = action.node() else { return };
+    if !matches!(action, Action::Pause { .. }) && !action.needs_empty_node() {
+        return;
+    }
+    let judged = u32::try_from(others_out(node, facts).count()).unwrap_or(u32::MAX);
+    let than = facts.desired.policy.limits.max_unavailable.max(judged.saturating_add(1));
+    checks.push(Check::FewerOut { besides: node.clone(), than });
 }
 
 fn is_out(node: &Node) -> bool {

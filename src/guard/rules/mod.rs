@@ -35,6 +35,7 @@ mod prospect;
 mod say;
 mod table;
 
+pub(crate) use fence::claim_on_node;
 pub use fence::claimable;
 pub use table::table;
 

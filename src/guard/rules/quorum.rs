@@ -7,7 +7,7 @@ use super::prospect::prospect;
 use super::{Rule, say};
 use crate::guard::{Check, Facts};
 use crate::model::{
-    Action, ClusterServiceRule, Evidence, Hold, Known, NodeName, RebootRule, ReleaseKind, RuleName, time,
+    Action, ClusterServiceRule, Evidence, Hold, Known, NodeName, RebootRule, ReleaseKind, Rollup, RuleName, time,
 };
 use crate::observed::{Membership, Quorum};
 
@@ -26,7 +26,7 @@ fn takes_vote<'a>(action: &'a Action, facts: &Facts<'a>) -> Option<&'a NodeName>
         Action::StopCluster { node } | Action::Reboot { node } => Some(node),
         Action::Install { .. } | Action::Uninstall { .. } => {
             let coming = prospect(action, facts)?;
-            (coming.rollup.cluster_service == ClusterServiceRule::Restarts).then_some(coming.node)
+            may_take_vote(coming.rollup).then_some(coming.node)
         }
         _ => None,
     }
@@ -36,9 +36,13 @@ fn takes_vote<'a>(action: &'a Action, facts: &Facts<'a>) -> Option<&'a NodeName>
 fn will_take_vote<'a>(action: &'a Action, facts: &Facts<'a>) -> Option<&'a NodeName> {
     takes_vote(action, facts).or_else(|| {
         let coming = prospect(action, facts).filter(|p| !p.now)?;
-        let keeps = coming.rollup.cluster_service == ClusterServiceRule::Keep;
-        (!keeps || coming.rollup.reboot != RebootRule::Never).then_some(coming.node)
+        may_take_vote(coming.rollup).then_some(coming.node)
     })
+}
+
+/// An installer that may ask for a reboot may also begin one by itself.
+fn may_take_vote(rollup: &Rollup) -> bool {
+    rollup.cluster_service != ClusterServiceRule::Keep || rollup.reboot != RebootRule::Never
 }
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {

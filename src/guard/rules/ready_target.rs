@@ -6,11 +6,11 @@ use std::cmp::Ordering;
 
 use super::preflight::Found;
 use super::prospect::standing;
-use super::{Rule, budget, package, rival, say, soak, standby_first, version};
+use super::{Rule, say, soak};
 use crate::desired::Topology;
-use crate::guard::Facts;
+use crate::guard::{Facts, lasting_against_work};
 use crate::model::{
-    Action, Evidence, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, Rollup, RuleName, Standing, Version,
+    Action, Evidence, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Standing, Version,
 };
 use crate::observed::{CopyStatus, Group, GroupKind, Membership, Node, PauseOf};
 
@@ -245,7 +245,7 @@ fn not_stale_needlessly(
                 ReleaseKind::Progress,
                 format!("{name} as the target"),
             );
-        } else if stale(name) && can_be_updated(group, name, &spec.rollup, facts) {
+        } else if stale(name) && can_be_updated(group, name, facts) {
             let fact = format!("{name}, which owns no role and could be updated first,");
             found.add(
                 Evidence::new(fact, "stale", facts.seen.at),
@@ -260,7 +260,7 @@ fn not_stale_needlessly(
 fn not_to_be_taken_back_first(group: &GroupName, to: &NodeName, facts: &Facts<'_>, found: &mut Found) {
     let Some(spec) = facts.desired.nodes.get(to).filter(|_| facts.desired.allow_downgrade) else { return };
     let ahead = standing(to, &spec.rollup, facts) == Some(Standing::Ahead);
-    if ahead && can_be_updated(group, to, &spec.rollup, facts) {
+    if ahead && can_be_updated(group, to, facts) {
         let fact = format!("{to}, which owns no role and could be taken back first,");
         let cure = format!("the update of {to}");
         found.add(Evidence::new(fact, "ahead", facts.seen.at), ReleaseKind::Progress, cure);
@@ -277,17 +277,12 @@ fn quarantined(name: &NodeName, facts: &Facts<'_>) -> bool {
     facts.seen.known_marks().any(|m| matches!(&m.kind, MarkKind::Quarantine { node, .. } if node == name))
 }
 
-/// The node is passive, and nothing that takes a person stands against its update.
-fn can_be_updated(group: &GroupName, name: &NodeName, rollup: &Rollup, facts: &Facts<'_>) -> bool {
-    if roles_on(group, name, facts).next().is_some() {
-        return false;
-    }
-    // The pause, not the install: its package need not be on the node yet.
-    let pause = Action::Pause { node: name.clone() };
-    let stage = Action::Stage { node: name.clone(), rollup: rollup.name.clone() };
-    [version::RULE, package::RULE, budget::RULE, standby_first::RULE, rival::RULE]
-        .iter()
-        .filter(|rule| facts.rules.has(rule.name))
-        .flat_map(|rule| [(rule.judge)(&pause, facts), (rule.judge)(&stage, facts)])
-        .all(|answer| answer.map_or_else(|hold| !hold.is_lasting(), |()| true))
+/// What a person has in hand for the moment: they are expected to be done before a role pays for it.
+const FOR_THE_MOMENT: [RuleName; 3] = [RuleName::Preflight, RuleName::People, RuleName::Stop];
+
+/// The node is passive, and nothing stands against its update for good.
+fn can_be_updated(group: &GroupName, name: &NodeName, facts: &Facts<'_>) -> bool {
+    // No rule about work on a node asks about handoffs, so this ends.
+    roles_on(group, name, facts).next().is_none()
+        && lasting_against_work(name, facts).iter().all(|hold| FOR_THE_MOMENT.contains(&hold.rule))
 }

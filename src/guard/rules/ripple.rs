@@ -58,16 +58,22 @@ fn strikes_another_role(effect: &SideEffect, action: &Action, facts: &Facts<'_>)
     }
     match facts.seen.groups.get(&effect.group) {
         // What finishes may bring up again what is down: a resume lets a role come that has nowhere to run.
-        Some(group) if action.phase() == Phase::Finish && is_rescue(effect, group) => false,
+        Some(group) if action.phase() == Phase::Finish && is_rescue(effect, group, facts) => false,
         Some(group) => facts.desired.kind_of(&effect.group, group) == GroupKind::Role,
         None => facts.desired.groups.get(&effect.group).is_none_or(|spec| spec.kind == GroupKind::Role),
     }
 }
 
-/// The role serves nobody now, and would after the effect.
-fn is_rescue(effect: &SideEffect, group: &Group) -> bool {
-    let up = |state: &GroupState| matches!(state, GroupState::Online | GroupState::PartiallyOnline);
-    !matches!(effect.kind, SideEffectKind::Stops { .. }) && group.state.surely(|state| !up(state))
+/// The role serves nobody where it is and cannot, and would after the effect. One that was stopped where it could run
+/// is about to be started again, and the cluster would move it then.
+fn is_rescue(effect: &SideEffect, group: &Group, facts: &Facts<'_>) -> bool {
+    let nowhere = || group.owner.surely(|owner| owner.as_ref().is_none_or(|owner| !facts.seen.is_up(owner)));
+    !matches!(effect.kind, SideEffectKind::Stops { .. })
+        && group.state.surely(|state| match state {
+            GroupState::Failed => true,
+            GroupState::Offline | GroupState::Pending => nowhere(),
+            GroupState::Online | GroupState::PartiallyOnline => false,
+        })
 }
 
 fn words(kind: &SideEffectKind) -> String {

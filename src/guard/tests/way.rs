@@ -81,6 +81,7 @@ fn a_permit_carries_what_the_node_itself_can_check() {
             Check::OwnsNothing { node: node() },
             Check::PausedByUs { node: node() },
             Check::QuorumWithout { node: node(), margin: 0 },
+            Check::FewerOut { besides: node(), than: 1 },
             Check::Hash { file: FILE.into(), sha256: "aa11".into() },
             Check::NoRival { node: node() },
         ])

@@ -148,7 +148,8 @@ impl Simulation {
                 .any(|m| matches!(&m.kind, MarkKind::StoppedRole { group, .. } if group == name));
             // A role that a person stopped is not down: nobody misses it.
             let down = group.state != GroupState::Online && (group.wanted || duty);
-            let startable = duty && !group.wanted && self.state.world.is_member(&group.owner);
+            let world = &self.state.world;
+            let startable = duty && !group.wanted && world.is_member(&group.owner) && !world.is_handled(name);
             if !self.state.roles.contains_key(name) {
                 self.state.roles.insert(name.clone(), RoleNotes::default());
             }

@@ -1,6 +1,6 @@
 //! How a node carries out an order: it announces, then checks, then acts, under its lock. And claims and commands.
 
-use super::{ClusterService, Fate, Happening, Machine, Order, Stage, Task, Violation, ViolationKind, World};
+use super::{ClusterService, Fate, Happening, Machine, Order, PausedBy, Stage, Task, Violation, ViolationKind, World};
 use crate::drivers::ClaimAnswer;
 use crate::guard::Command;
 use crate::model::time::later;
@@ -70,6 +70,13 @@ impl World {
                     && group.wanted
                 {
                     group.state = GroupState::Pending;
+                }
+            }
+            // Checking and pausing are one instant. The mark first: a pause without one would be nobody's.
+            Action::Pause { node } => {
+                self.mark(MarkKind::Pause { node: node.clone() }, &work, at);
+                if let Some(truth) = self.nodes.get_mut(node) {
+                    truth.paused.get_or_insert(PausedBy::Controller);
                 }
             }
             Action::StopRole { group, to, at_most, .. } => {
@@ -214,7 +221,7 @@ impl World {
 
     /// Our mark on a person's pause would make it ours, and ours is undone in the end.
     fn count_over_pause(&self, node: &NodeName, action: &Action, at: Time, happened: &mut Vec<Happening>) {
-        let theirs = self.nodes.get(node).is_some_and(|n| n.paused == Some(super::PausedBy::Person));
+        let theirs = self.nodes.get(node).is_some_and(|n| n.paused == Some(PausedBy::Person));
         if theirs && matches!(action, Action::Pause { .. }) {
             happened.push(Happening::Violation(Violation {
                 kind: ViolationKind::PauseUndone,

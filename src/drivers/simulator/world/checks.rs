@@ -2,7 +2,7 @@
 
 use super::{Machine, World};
 use crate::guard::Check;
-use crate::model::{Action, Claim, MarkKind};
+use crate::model::{Action, Claim, MarkKind, NodeName};
 use crate::observed::GroupKind;
 
 impl World {
@@ -68,6 +68,14 @@ impl World {
                     no(format!("without {node}, {} votes are left and {} needed", votes.present(), votes.needed))
                 }
             }
+            Check::FewerOut { besides, than } => {
+                let out = |name: &&NodeName| {
+                    *name != besides
+                        && (!self.is_member(name) || self.nodes.get(*name).is_some_and(|n| n.paused.is_some()))
+                };
+                let out: Vec<_> = self.nodes.keys().filter(out).map(NodeName::as_str).collect();
+                if out.len() < *than as usize { Ok(()) } else { no(format!("{} is out already", out.join(", "))) }
+            }
             Check::Hash { file, sha256 } => {
                 // The node it is for is the one that checks; it is the action's.
                 let staged = own.node().and_then(|n| self.nodes.get(n)).and_then(|n| n.staged.get(file));
@@ -100,6 +108,7 @@ fn name(check: &Check) -> &'static str {
         Check::NotPaused { .. } => "notPaused",
         Check::PausedByUs { .. } => "pausedByUs",
         Check::QuorumWithout { .. } => "quorumWithout",
+        Check::FewerOut { .. } => "fewerOut",
         Check::Hash { .. } => "hash",
         Check::NoRival { .. } => "noRival",
     }

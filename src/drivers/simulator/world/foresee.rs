@@ -10,9 +10,17 @@ impl World {
     /// What would happen without the action is not its effect. A pause is foreseen with its end, which may bring home
     /// what the pause held off: whoever begins one must expect that.
     pub fn foresee(&self, action: &Action, at: Time) -> Vec<SideEffect> {
-        let mut without = self.clone();
+        let mut before = self.clone();
+        if matches!(action, Action::Pause { .. } | Action::Resume { .. } | Action::StartCluster { .. }) {
+            // A role that is stopped now will not be so for ever, and follows its failback policy as soon as it runs.
+            for group in before.groups.values_mut().filter(|group| !group.wanted) {
+                group.wanted = true;
+                group.state = GroupState::Online;
+            }
+        }
+        let mut without = before.clone();
         without.settle(at);
-        let mut with = self.clone();
+        let mut with = before.clone();
         for node in with.nodes.values_mut() {
             // Fences and locks say nothing of what an action would do.
             node.epoch_seen = 0;
@@ -23,7 +31,7 @@ impl World {
             with.try_out(Action::Resume { node: node.clone(), quarantine: None }, at, &mut disturbed);
         }
         let mut effects = Vec::new();
-        for (name, before) in &self.groups {
+        for (name, before) in &before.groups {
             if action.group() == Some(name) {
                 continue;
             }

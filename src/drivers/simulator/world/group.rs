@@ -121,7 +121,7 @@ impl World {
     }
 
     /// True while a controller's work moves, stops or starts the group: it decides what comes next, not the cluster.
-    pub(super) fn is_handled(&self, name: &GroupName) -> bool {
+    pub fn is_handled(&self, name: &GroupName) -> bool {
         self.nodes.values().filter_map(|n| n.running()).any(|w| w.action.group() == Some(name))
     }
 

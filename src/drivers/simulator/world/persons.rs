@@ -2,7 +2,7 @@
 
 use super::super::hand::Hand;
 use super::{ClusterService, Happening, Machine, MoveCause, PausedBy, World};
-use crate::model::{Claim, GroupName, Mark, MarkKind, NodeName, Time};
+use crate::model::{Action, Claim, GroupName, Mark, MarkKind, NodeName, Time};
 use crate::observed::{Copy, CopyStatus, GroupState, WorkEnd};
 
 impl World {
@@ -100,6 +100,7 @@ impl World {
             }
             Hand::Store { store } => {
                 self.store = (**store).clone();
+                self.forget_pauses();
                 Ok("the cluster's store has run backwards".into())
             }
             _ => match hand.group() {
@@ -215,6 +216,20 @@ impl World {
             _ => return Err("that is not done to a group".into()),
         }
         Ok(format!("done to {name}"))
+    }
+
+    /// A pause whose mark the store has forgotten is nobody's, and so for a person to end: nobody can tell any more that
+    /// it was not theirs from the beginning.
+    fn forget_pauses(&mut self) {
+        let marks = &self.store.marks;
+        for (name, node) in &mut self.nodes {
+            let ours = marks.iter().any(|m| matches!(&m.kind, MarkKind::Pause { node } if node == name));
+            // A resume that was let go before ends it all the same.
+            let ending = node.running().is_some_and(|w| matches!(w.action, Action::Resume { .. }));
+            if node.paused == Some(PausedBy::Controller) && !ours && !ending {
+                node.paused = Some(PausedBy::Person);
+            }
+        }
     }
 
     /// The network has cut the node off: what it owned stops there, for the rest to take over.

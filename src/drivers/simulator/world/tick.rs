@@ -132,10 +132,12 @@ impl World {
     fn failback(&mut self, name: &GroupName, at: Time, happened: &mut Vec<Happening>) {
         let Some(group) = self.groups.get_mut(name) else { return };
         let (Some(to), Some(due)) = (group.failback_to.clone(), group.failback_due.take()) else { return };
+        // Whom nobody served is not disturbed by coming to where it can run.
+        let served = matches!(group.state, GroupState::Online | GroupState::PartiallyOnline);
+        let disturbs = group.kind == GroupKind::Role && served;
         group.state = GroupState::Pending;
-        let is_role = group.kind == GroupKind::Role;
         self.change_owner(name, &to, MoveCause::Failback, happened);
-        if let (Some(action), true) = (due.by, is_role) {
+        if let (Some(action), true) = (due.by, disturbs) {
             happened.push(Happening::Violation(Violation {
                 kind: ViolationKind::Ripple,
                 at,

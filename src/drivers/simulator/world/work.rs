@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ClusterService, Fate, Happening, Machine, MoveCause, PausedBy, Stage, Task, World};
 use crate::model::{
-    Action, ClusterServiceRule, GroupName, InstallKind, Mark, MarkKind, NodeName, Rollup, RollupPackage, Time,
+    Action, ClusterServiceRule, GroupName, InstallKind, Mark, MarkKind, NodeName, RebootRule, Rollup, RollupPackage,
+    Time,
 };
 use crate::observed::{CopyStatus, GroupState, Tries, Verified, Work, WorkEnd};
 
@@ -80,13 +81,6 @@ impl World {
                 };
                 if let Some(truth) = self.nodes.get_mut(node) {
                     truth.staged.extend(files);
-                }
-            }
-            Action::Pause { .. } => {
-                // The mark first: a pause without one would be nobody's.
-                self.mark(MarkKind::Pause { node: node.clone() }, work, at);
-                if let Some(truth) = self.nodes.get_mut(node) {
-                    truth.paused.get_or_insert(PausedBy::Controller);
                 }
             }
             Action::Resume { quarantine, .. } => self.resume(node, work, quarantine.as_deref(), at, happened),
@@ -179,6 +173,8 @@ impl World {
                 if let Some(truth) = self.nodes.get_mut(node) {
                     truth.tries.retain(|t| t.rollup != rollup.name);
                     truth.pending_reboot |= code != 0;
+                    // What its makers say that it never does, nobody can reckon with.
+                    truth.spared |= code == 1641 && rollup.reboot == RebootRule::Never;
                 }
                 self.end_work(node, Some(code), None, at);
                 if code == 1641 {
