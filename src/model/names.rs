@@ -4,10 +4,46 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A text with how it begins beside it: mostly enough to tell two of them apart, without fetching either. Compares,
+/// hashes and is written as its text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Spelling {
+    /// The first eight bytes, big end first and filled up with zeros: in order as the texts are, or equal.
+    begin: u64,
+    text: Arc<str>,
+}
+
+impl Spelling {
+    fn new(text: Arc<str>) -> Self {
+        let mut begin = [0; 8];
+        begin.iter_mut().zip(text.bytes()).for_each(|(to, byte)| *to = byte);
+        Self { begin: u64::from_be_bytes(begin), text }
+    }
+}
+
+impl Hash for Spelling {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        self.text.hash(to);
+    }
+}
+
+impl Serialize for Spelling {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.text.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Spelling {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Arc::deserialize(from).map(Self::new)
+    }
+}
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -15,17 +51,17 @@ macro_rules! name {
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         #[schemars(transparent)]
-        pub struct $name(#[schemars(with = "String")] Arc<str>);
+        pub struct $name(#[schemars(with = "String")] Spelling);
 
         impl $name {
             /// Wraps a spelling. Whether something of that name exists is for the manifests' resolver to say.
             pub fn new(name: impl Into<Arc<str>>) -> Self {
-                Self(name.into())
+                Self(Spelling::new(name.into()))
             }
 
             /// The spelling.
             pub fn as_str(&self) -> &str {
-                &self.0
+                &self.0.text
             }
         }
 
@@ -37,19 +73,19 @@ macro_rules! name {
 
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
-                &self.0
+                &self.0.text
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(&self.0.text)
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
+                fmt::Debug::fmt(&self.0.text, f)
             }
         }
     };
@@ -103,5 +139,27 @@ pub struct NodeRef {
 impl fmt::Display for NodeRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.cluster, self.node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn names_compare_and_hash_as_their_spellings(a in "[a-c\u{0}é]{0,11}", b in "[a-c\u{0}é]{0,11}") {
+            let (first, second) = (NodeName::from(&*a), NodeName::from(&*b));
+            prop_assert_eq!(first.cmp(&second), a.cmp(&b));
+            prop_assert_eq!(first == second, a == b);
+            let hash = |thing: &dyn Fn(&mut std::hash::DefaultHasher)| {
+                let mut hasher = std::hash::DefaultHasher::new();
+                thing(&mut hasher);
+                hasher.finish()
+            };
+            prop_assert_eq!(hash(&|h| first.hash(h)), hash(&|h| a.as_str().hash(h)));
+        }
     }
 }

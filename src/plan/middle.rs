@@ -95,15 +95,14 @@ pub(super) fn stranded<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a Group
     let (desired, seen) = (facts.desired, facts.seen);
     let ours = move |group: &GroupName| seen.known_marks().filter_map(duty).any(|(_, g, _)| g == group);
     seen.groups.iter().filter(move |(name, group)| {
-        desired.kind_of(name, group) == GroupKind::Role
-            && !ours(name)
-            && group.state.surely(|state| match state {
-                GroupState::Failed => true,
-                GroupState::Online | GroupState::PartiallyOnline => false,
-                GroupState::Offline | GroupState::Pending => {
-                    group.owner.surely(|owner| owner.as_ref().is_none_or(|owner| !seen.is_up(owner)))
-                }
-            })
+        let down = group.state.surely(|state| match state {
+            GroupState::Failed => true,
+            GroupState::Online | GroupState::PartiallyOnline => false,
+            GroupState::Offline | GroupState::Pending => {
+                group.owner.surely(|owner| owner.as_ref().is_none_or(|owner| !seen.is_up(owner)))
+            }
+        });
+        down && desired.kind_of(name, group) == GroupKind::Role && !ours(name)
     })
 }
 
