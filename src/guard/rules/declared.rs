@@ -30,10 +30,11 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             format!("released by taking `hold` out of the node's line, {}", spec.place),
         ));
     }
-    // All declared, as mostly, needs no look-up of each.
-    let equal = cluster.nodes.keys().eq(facts.seen.nodes.keys());
-    let undeclared = || facts.seen.nodes.keys().filter(|name| !equal && !cluster.nodes.contains_key(*name));
     let named = action.node().into_iter().chain(action.to()).find(|n| !cluster.nodes.contains_key(*n));
+    if named.is_none() && cluster.nodes.keys().eq(facts.seen.nodes.keys()) {
+        return Ok(());
+    }
+    let undeclared = || facts.seen.nodes.keys().filter(|name| !cluster.nodes.contains_key(*name));
     let Some(first) = undeclared().next().or(named) else { return Ok(()) };
     let evidence = match undeclared().next() {
         None => vec![Evidence::timeless(format!("spec.nodes.{first}"), "not declared")],

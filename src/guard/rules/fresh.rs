@@ -5,8 +5,8 @@
 use super::prospect::prospect;
 use super::{Rule, say};
 use crate::guard::Facts;
-use crate::model::time::{between, words};
-use crate::model::{Action, Evidence, GroupName, Hold, Known, NodeName, ReleaseKind, Rollup, RuleName, Subject};
+use crate::model::time::{between, earlier, later, words};
+use crate::model::{Action, Evidence, GroupName, Hold, Known, NodeName, ReleaseKind, Rollup, RuleName, Subject, Time};
 use crate::observed::{Group, Node};
 
 pub(super) const RULE: Rule = Rule {
@@ -19,7 +19,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
-    let mut look = Look { facts, wrong: Vec::new() };
+    let limit = facts.desired.policy.limits.observation_age;
+    let mut look =
+        Look { facts, oldest: earlier(facts.now, limit), latest: later(facts.now, limit), wrong: Vec::new() };
     look.cluster();
     if let Some(node) = action.node() {
         look.worked_on(node);
@@ -54,6 +56,10 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
 /// Goes through facts and collects what is wrong with them.
 struct Look<'f, 'a> {
     facts: &'f Facts<'a>,
+    /// What was seen before this is too old.
+    oldest: Time,
+    /// What was seen after this was seen by a clock that is wrong.
+    latest: Time,
     wrong: Vec<Evidence>,
 }
 
@@ -61,20 +67,18 @@ impl<'a> Look<'_, 'a> {
     fn read<T>(&mut self, known: &Known<T>, fact: impl FnOnce() -> String) {
         match known {
             Known::Known { at, .. } => {
-                let (now, limit) = (self.facts.now, self.facts.desired.policy.limits.observation_age);
-                let age = between(*at, now);
-                if age > limit {
-                    self.wrong.push(Evidence::new(
-                        fact(),
-                        format!("known for {} without another look", words(age)),
-                        *at,
-                    ));
-                } else if between(now, *at) > limit {
+                if *at < self.oldest {
+                    self.wrong.push(Evidence::new(fact(), self.age_of(*at), *at));
+                } else if *at > self.latest {
                     self.wrong.push(Evidence::new(fact(), "said to be seen in the future", *at));
                 }
             }
             Known::Unknown { .. } => self.wrong.push(Evidence::of(fact(), known, |_| String::new())),
         }
+    }
+
+    fn age_of(&self, at: Time) -> String {
+        format!("known for {} without another look", words(between(at, self.facts.now)))
     }
 
     fn cluster(&mut self) {
@@ -100,10 +104,9 @@ impl<'a> Look<'_, 'a> {
                     format!("{}; as {} sees it: {}", say::list(&*view.members), first.from, say::list(&*first.members));
                 self.wrong.push(Evidence::new(fact, value, view.at));
             }
-            let age = between(view.at, self.facts.now);
-            if age > self.facts.desired.policy.limits.observation_age {
+            if view.at < self.oldest {
                 let fact = format!("the membership as {} sees it", view.from);
-                self.wrong.push(Evidence::new(fact, format!("known for {} without another look", words(age)), view.at));
+                self.wrong.push(Evidence::new(fact, self.age_of(view.at), view.at));
             }
         }
     }
