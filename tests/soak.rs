@@ -47,7 +47,7 @@ const HARMLESS: &[FaultKind] = &[
 ];
 
 /// Runs where nothing else is asked for.
-pub const SLICE: u64 = 20_000;
+pub const SLICE: u64 = 5_000;
 
 /// Every estate ends converged or in holds that have names, whatever befalls it, and nothing is ever violated.
 #[test]
