@@ -55,7 +55,8 @@ pub enum Check {
         /// The node.
         node: NodeName,
     },
-    /// Without this node's vote the cluster still has its quorum and so many votes more.
+    /// Without this node's vote the cluster still has its quorum and so many votes more. A node that is no member at
+    /// that moment has no vote to take away.
     QuorumWithout {
         /// The node.
         node: NodeName,

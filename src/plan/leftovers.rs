@@ -62,10 +62,10 @@ fn means_nothing(mark: &Mark, facts: &Facts<'_>) -> bool {
     match &mark.kind {
         // A pause that a person took away is remembered until there is nothing left for which to pause again.
         MarkKind::Pause { node } => match facts.seen.pause_of(node) {
+            // Nor while our own resume is under way: a pause that follows would be a person's, and must be seen as such.
             PauseOf::ResumedByPerson(_) => {
-                is_releasing(facts)
-                    || !facts.desired.nodes.contains_key(node)
-                    || standing(node, facts) == Ok(Standing::Current)
+                let unwanted = is_releasing(facts) || !facts.desired.nodes.contains_key(node);
+                !is_busy_on(node, facts) && (unwanted || standing(node, facts) == Ok(Standing::Current))
             }
             _ => !facts.seen.nodes.contains_key(node),
         },

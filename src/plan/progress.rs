@@ -38,10 +38,14 @@ pub(super) fn is_busy(facts: &Facts<'_>) -> bool {
     facts.seen.nodes.values().any(|node| node.running_work().is_some()) || facts.seen.in_progress().next().is_some()
 }
 
-/// Whether something is under way on the node.
+/// Whether something is under way on the node, or is about to bring something there.
 pub(super) fn is_busy_on(node: &NodeName, facts: &Facts<'_>) -> bool {
+    // Who is no member any more moves and stops nothing in the cluster, whatever it had announced.
+    let gone =
+        |from: &NodeName| facts.seen.nodes.get(from).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
+    let comes = |action: &Action| action.to() == Some(node) && !action.node().is_some_and(gone);
     facts.seen.nodes.get(node).is_some_and(|n| n.running_work().is_some())
-        || facts.seen.in_progress().any(|(action, _)| action.node() == Some(node) || action.to() == Some(node))
+        || facts.seen.in_progress().any(|(action, _)| action.node() == Some(node) || comes(action))
 }
 
 /// Whether something may really be going on there: what a node had begun that is surely down has come to an end,

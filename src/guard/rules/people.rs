@@ -28,7 +28,10 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         Action::StartCluster { node } => start_cluster(node, facts),
         _ if action.phase() == Phase::Finish => Ok(()),
         _ => {
-            action.node().map_or(Ok(()), |node| worked_on(node, facts))?;
+            // A role that we stopped is our burden, and not in the pause's shelter: nothing comes online on a paused node.
+            if !matches!(action, Action::Handoff { group, .. } if is_our_duty(group, facts)) {
+                action.node().map_or(Ok(()), |node| worked_on(node, facts))?;
+            }
             action.to().map_or(Ok(()), |node| destination(node, facts))?;
             match action {
                 Action::MoveGroup { group, to, .. } => owner_choice(group, to, facts),
@@ -155,6 +158,15 @@ fn start_role(group: &GroupName, facts: &Facts<'_>) -> Result<(), Hold> {
     Err(say::hold(RuleName::People, subject, evidence, kind, what))
 }
 
+/// We stopped the role, and it is still for us to start it.
+fn is_our_duty(group: &GroupName, facts: &Facts<'_>) -> bool {
+    let duty = facts
+        .seen
+        .known_marks()
+        .any(|mark| matches!(&mark.kind, MarkKind::StoppedRole { group: stopped, .. } if stopped == group));
+    duty && facts.seen.groups.get(group).is_some_and(|g| g.state.surely(|s| *s == GroupState::Offline))
+}
+
 fn stopped_by_us(group: &GroupName, facts: &Facts<'_>) -> bool {
     let marked = facts.seen.known_marks().any(|mark| match &mark.kind {
         MarkKind::StoppedRole { group: stopped, .. } => stopped == group,
@@ -236,6 +248,10 @@ fn checks(action: &Action, _: &Facts<'_>, checks: &mut Vec<Check>) {
     match action {
         Action::Resume { node, .. } => checks.push(Check::PausedByUs { node: node.clone() }),
         Action::Pause { node } => checks.push(Check::NotPaused { node: node.clone() }),
+        // A role that is stopped on a node which somebody has just paused could not be started there again.
+        Action::StopRole { node, to, .. } => {
+            checks.extend([node, to].map(|node| Check::NotPaused { node: node.clone() }));
+        }
         _ => checks.extend(action.to().map(|to| Check::NotPaused { node: to.clone() })),
     }
 }

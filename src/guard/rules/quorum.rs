@@ -103,7 +103,8 @@ fn checks(action: &Action, facts: &Facts<'_>, checks: &mut Vec<Check>) {
     if facts.seen.quorum.surely(|q| q.standalone) {
         return;
     }
-    if let Some(node) = takes_vote(action, facts).filter(|node| facts.seen.is_up(node)) {
+    // Also for a node without a vote: it may have joined, and another may have gone, by the time the order is there.
+    if let Some(node) = takes_vote(action, facts) {
         let margin = facts.desired.policy.limits.quorum_margin;
         checks.push(Check::QuorumWithout { node: node.clone(), margin });
     }

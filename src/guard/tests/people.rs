@@ -40,6 +40,19 @@ fn a_persons_pause_is_theirs() {
 }
 
 #[test]
+fn a_role_that_we_stopped_leaves_a_node_that_a_person_paused() {
+    let mut story = Story::ccr();
+    see(story.now, true, &mut story.node("EXNODE1").paused);
+    let over = handoff("MBX1", "EXNODE1", "EXNODE2");
+    assert_ne!(story.says(RuleName::People, &over), "allowed", "it serves there");
+    let deadline = story.now;
+    story.mark(MarkKind::StoppedRole { group: "MBX1".into(), to: "EXNODE2".into(), deadline });
+    assert_ne!(story.says(RuleName::People, &over), "allowed", "it serves there all the same");
+    see(story.now, GroupState::Offline, &mut story.group("MBX1").state);
+    assert_eq!(story.says(RuleName::People, &over), "allowed", "nothing comes online on a paused node");
+}
+
+#[test]
 fn a_node_that_a_person_resumed_is_not_paused_again() {
     let mut story = Story::ccr();
     let mark = story.mark(MarkKind::Pause { node: "EXNODE2".into() });

@@ -209,3 +209,21 @@ fn services_that_a_failed_install_left_wrong_are_put_right_on_a_node_that_was_gi
     let serving = world.with(|world| world.group_mut("MBX").owner.suppose(Some("B".into()), now()));
     assert_ne!(serving.next(), "RestoreServices B");
 }
+
+/// The cluster has brought the role on; nobody but us would start it.
+#[test]
+fn a_role_whose_node_died_while_it_was_being_stopped_is_started_where_it_is() {
+    let stop =
+        Action::StopRole { group: "MBX".into(), node: "A".into(), to: "B".into(), at_most: Duration::from_secs(600) };
+    let announced = MarkKind::InProgress { action: Box::new(stop) };
+    let duty =
+        MarkKind::StoppedRole { group: "MBX".into(), to: "B".into(), deadline: later(now(), Duration::from_secs(600)) };
+    let world = World::ccr().mark(announced).mark(duty).with(|world| {
+        world.group_mut("MBX").owner.suppose(Some("B".into()), now());
+        world.group_mut("MBX").state.suppose(GroupState::Offline, now());
+        world.node_mut("A").work = Known::unknown("no answer");
+    });
+    assert_eq!(world.next(), "wait: in-progress", "it may still be stopped");
+    let died = world.with(|world| world.node_mut("A").membership.suppose(Membership::Down, now()));
+    assert_eq!(died.next(), "StartRole \"MBX\" on B");
+}

@@ -286,6 +286,9 @@ impl World {
             None => return,
         };
         if !possible {
+            if let Some(group) = self.groups.get_mut(name) {
+                group.state = GroupState::Offline;
+            }
             return self.fail(node, Failure::new("start failed: the node cannot bring it up"), at);
         }
         if let Some(group) = self.groups.get_mut(name) {
