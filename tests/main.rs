@@ -1,3 +1,4 @@
+mod checker;
 mod cli;
 mod clock;
 mod daemon;

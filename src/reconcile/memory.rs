@@ -106,6 +106,33 @@ impl Memory {
         Self { pace, ..Self::default() }
     }
 
+    /// The same memory without what only tells people or paces looks: what is left may change what is decided. Whoever
+    /// explores all states of a loop tells memories apart by this.
+    pub fn essence(&self) -> Self {
+        let handoffs = self.pending.iter().filter(|p| matches!(p.action, Action::Handoff { .. }));
+        Self {
+            pending: handoffs.map(|p| Pending { late: false, ..p.clone() }).collect(),
+            beat_at: self.beat_at,
+            members: self.members.clone(),
+            foreign: self.foreign.clone(),
+            // A roll that has begun: what was predicted at its first look is only told.
+            roll: Some(Roll::default()),
+            ..Self::default()
+        }
+    }
+
+    /// Replaces every moment, and every claim, that is remembered and may change what is decided.
+    pub fn rewrite(&mut self, moment: impl Fn(Time) -> Time, claim: impl Fn(&mut Claim)) {
+        for pending in &mut self.pending {
+            pending.since = moment(pending.since);
+        }
+        self.beat_at = self.beat_at.map(&moment);
+        if let Some((foreign, since)) = &mut self.foreign {
+            claim(foreign);
+            *since = moment(*since);
+        }
+    }
+
     /// When to look again at a cluster in which nothing is going on: 30 s, up to a tenth sooner or later, so that a
     /// thousand clusters are not looked at in one instant.
     pub fn idle_look(&mut self) -> Duration {

@@ -1,0 +1,463 @@
+//! Controllers: the real turn, taken from point to point at which it may be interrupted.
+//!
+//! A turn cannot be copied, for it may hold a permit, and nothing may copy that. So a controller is kept as what it
+//! remembered when its turn began and what it has heard since, and the turn is taken again from there. Two controllers
+//! are the same if they remember the same, as far as that may change what they decide, and want the same next.
+//!
+//! Steps that touch neither the world nor anybody else are taken together with the one before: the driver's foresight
+//! (asked of the world as it is at the look that is judged on), the journal, and the heartbeat.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollward::desired::{Cluster, Desired};
+use rollward::drivers::simulator::look::{Blindness, Declared};
+use rollward::drivers::simulator::world::{Fate, Order, World};
+use rollward::guard::{DriverTraits, FleetFacts, Forecast, History, RuleSet};
+use rollward::model::time::{earlier, later};
+use rollward::model::{Action, Answer, Claim, Holder, Known, RuleName, Time};
+use rollward::plan::{self, Decision};
+use rollward::reconcile::{Around, Effect, Input, Memory, Turn};
+use rollward::record::EntryKind;
+
+use super::worlds::{LONG, NOW, WorldId, Worlds, later_by, rewrite_action, settled};
+
+/// A controller, by its number.
+pub type CtlId = u32;
+
+/// What it wants next. Between any two of these anything may happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// To be woken, and look.
+    Wake,
+    /// To look once more, before it acts or after it has claimed anew.
+    Look { then: Option<Action> },
+    /// To claim, to claim anew, or to give up the claim.
+    Claim { expected: Option<Claim>, wanted: Option<Claim>, then: Option<Action> },
+    /// To act. These are the parts of a permit that the guard gave; the permit itself is used up.
+    Act(Order),
+    /// Nothing ever: its cluster was released.
+    Nothing,
+}
+
+/// What it has heard since its turn began.
+#[derive(Clone, Debug)]
+enum Heard {
+    /// A look at one world, with foresight on another: the same, unless the look was stale.
+    Saw {
+        seen: WorldId,
+        truth: WorldId,
+    },
+    Claimed(Result<Option<Claim>, String>),
+    MuchTime,
+}
+
+/// A controller somewhere in its turn.
+#[derive(Clone)]
+pub struct Controller {
+    pub next: Next,
+    holder: Holder,
+    remembered: (History, Memory),
+    heard: Vec<Heard>,
+    /// As far as they may change what is decided.
+    history: History,
+    memory: Memory,
+}
+
+/// What of the loop is the same in every state of a setting.
+pub struct Fixed {
+    pub desired: Arc<Cluster>,
+    pub revision: Arc<str>,
+    pub forecast: Arc<Forecast>,
+    pub traits: DriverTraits,
+    pub fleet: FleetFacts,
+    pub declared: Declared,
+    /// Everything that a controller remembers is lost whenever its turn ends.
+    pub forgets: bool,
+}
+
+impl Fixed {
+    pub fn new(desired: &Desired, world: &World, forgets: bool) -> Self {
+        let cluster = &desired.clusters["it"];
+        let traits = DriverTraits {
+            pause_keeps_groups: true,
+            staging_disturbs: false,
+            can_stop_cluster_service: !world.is_standalone(),
+        };
+        let mut fleet = FleetFacts { policy: desired.fleet.clone(), ..FleetFacts::default() };
+        fleet.policy.canaries = 0;
+        Self {
+            desired: Arc::clone(cluster),
+            revision: Arc::clone(&desired.revision),
+            forecast: Arc::new(plan::forecast(cluster, &Default::default())),
+            traits,
+            fleet,
+            declared: Declared {
+                nodes: cluster.nodes.keys().cloned().collect(),
+                groups: cluster.groups.keys().cloned().collect(),
+            },
+            forgets,
+        }
+    }
+
+    pub fn look(&self, world: &World, now: Time) -> rollward::observed::Observation {
+        world.look(&self.desired.name, now, &Blindness::default(), &self.declared)
+    }
+}
+
+/// All controllers that were met.
+pub struct Controllers {
+    pub fixed: Fixed,
+    numbers: HashMap<String, CtlId>,
+    list: Vec<Controller>,
+    saw: HashMap<(CtlId, WorldId, WorldId), CtlId>,
+    answered: HashMap<(CtlId, String), CtlId>,
+    /// Rules that had a hold at some look.
+    pub said_no: BTreeSet<RuleName>,
+    /// Times that the real decision was made.
+    pub decided: u64,
+}
+
+impl Controllers {
+    pub fn new(fixed: Fixed) -> Self {
+        Self {
+            fixed,
+            numbers: HashMap::new(),
+            list: Vec::new(),
+            saw: HashMap::new(),
+            answered: HashMap::new(),
+            said_no: BTreeSet::new(),
+            decided: 0,
+        }
+    }
+
+    pub fn get(&self, id: CtlId) -> &Controller {
+        &self.list[id as usize]
+    }
+
+    pub fn holder(&self, id: CtlId) -> &Holder {
+        &self.get(id).holder
+    }
+
+    pub fn sleeps(&self, id: CtlId) -> bool {
+        matches!(self.get(id).next, Next::Wake | Next::Nothing)
+    }
+
+    /// One that remembers nothing.
+    pub fn fresh(&mut self, holder: &Holder) -> CtlId {
+        let remembered = (History::new(holder.clone()), Memory::default().essence());
+        self.number(Controller {
+            next: Next::Wake,
+            holder: holder.clone(),
+            history: remembered.0.clone(),
+            memory: remembered.1.clone(),
+            remembered,
+            heard: Vec::new(),
+        })
+    }
+
+    /// The same holder's, with everything forgotten: it was killed, and started again.
+    pub fn killed(&mut self, id: CtlId) -> CtlId {
+        let holder = self.get(id).holder.clone();
+        self.fresh(&holder)
+    }
+
+    fn number(&mut self, controller: Controller) -> CtlId {
+        let key = format!("{:?} {:?} {:?}", controller.next, controller.history, controller.memory);
+        if let Some(number) = self.numbers.get(&key) {
+            return *number;
+        }
+        let number = u32::try_from(self.list.len()).expect("fewer controllers than that");
+        self.numbers.insert(key, number);
+        self.list.push(controller);
+        number
+    }
+
+    /// It looks, and goes on until it next wants something that may be interrupted.
+    pub fn sees(&mut self, id: CtlId, seen: WorldId, truth: WorldId, worlds: &Worlds) -> CtlId {
+        if let Some(then) = self.saw.get(&(id, seen, truth)) {
+            return *then;
+        }
+        let then = self.hears(id, Heard::Saw { seen, truth }, worlds);
+        self.saw.insert((id, seen, truth), then);
+        then
+    }
+
+    /// It hears what became of its claim.
+    pub fn claims(&mut self, id: CtlId, answer: Result<Option<Claim>, String>, worlds: &Worlds) -> CtlId {
+        let key = (id, format!("{answer:?}"));
+        if let Some(then) = self.answered.get(&key) {
+            return *then;
+        }
+        let then = self.hears(id, Heard::Claimed(answer), worlds);
+        self.answered.insert(key, then);
+        then
+    }
+
+    /// It hears what became of its action.
+    pub fn performs(&mut self, id: CtlId, answer: Answer, worlds: &Worlds) -> CtlId {
+        if self.fixed.forgets {
+            return self.killed(id);
+        }
+        let key = (id, format!("{answer:?}"));
+        if let Some(then) = self.answered.get(&key) {
+            return *then;
+        }
+        let (mut turn, mut at, _) = self.taken_again(id, worlds);
+        at.tick();
+        let effect = turn.step(Input::Performed(answer), self.around(at.now));
+        let next = self.settle(&mut turn, effect, &at, None);
+        let then = self.kept(id, turn, next, &at, None);
+        self.answered.insert(key, then);
+        then
+    }
+
+    /// The journal cannot be written before it acts.
+    pub fn cannot_record(&mut self, id: CtlId, worlds: &Worlds) -> Option<CtlId> {
+        let Controller { heard, .. } = self.get(id);
+        let Some(Heard::Saw { seen, truth }) = heard.last().cloned() else { return None };
+        let before = self.get(id).heard.len() - 1;
+        let (mut turn, mut at, _) = self.taken_up_to(id, before, worlds);
+        at.tick();
+        let seen = self.fixed.look(&later_by(worlds.world(seen), at.offset), at.now);
+        let mut effect = turn.step(Input::Observed(Box::new(seen)), self.around(at.now));
+        let mut broken = true;
+        loop {
+            effect = match effect {
+                Effect::Foresee(action) => {
+                    let truth = later_by(worlds.world(truth), at.offset);
+                    let foreseen = Known::seen(truth.foresee(&action, at.now), at.now);
+                    turn.step(Input::Foreseen(foreseen), self.around(at.now))
+                }
+                Effect::Record(_) => {
+                    let written = if std::mem::take(&mut broken) { Err("no space left".into()) } else { Ok(()) };
+                    turn.step(Input::Recorded(written), self.around(at.now))
+                }
+                Effect::SleepUntil(_) => return Some(self.kept(id, turn, Next::Wake, &at, None)),
+                // What finishes is done all the same.
+                _ => return None,
+            };
+        }
+    }
+
+    /// Much time passes for it, wherever it is.
+    pub fn ages(&mut self, id: CtlId) -> CtlId {
+        let old = self.get(id).clone();
+        let mut new = old.clone();
+        let age = |moment: Time| if moment <= NOW { earlier(NOW, LONG) } else { settled(earlier(moment, LONG)) };
+        rewrite_mind(&mut new.history, &mut new.memory, age);
+        if let Next::Act(order) = &mut new.next {
+            rewrite_action(&mut order.action, &age);
+        }
+        if let Next::Look { then: Some(action) } | Next::Claim { then: Some(action), .. } = &mut new.next {
+            rewrite_action(action, &age);
+        }
+        if self.sleeps(id) {
+            new.remembered = (new.history.clone(), new.memory.clone());
+        } else if !matches!(new.heard.last(), Some(Heard::MuchTime)) {
+            new.heard.push(Heard::MuchTime);
+        }
+        self.number(new)
+    }
+
+    /// The world that it saw last in this turn, if it did.
+    pub fn last_seen(&self, id: CtlId) -> Option<WorldId> {
+        self.get(id).heard.iter().rev().find_map(|h| match h {
+            Heard::Saw { seen, .. } => Some(*seen),
+            _ => None,
+        })
+    }
+
+    pub fn around(&self, now: Time) -> Around<'_> {
+        Around { fleet: &self.fixed.fleet, now }
+    }
+
+    /// A turn of this controller's own, asleep.
+    pub fn turn(&self, id: CtlId) -> Turn {
+        let (history, memory) = self.get(id).remembered.clone();
+        let Fixed { desired, revision, forecast, traits, .. } = &self.fixed;
+        let mut turn = Turn::new(
+            Arc::clone(desired),
+            Arc::clone(revision),
+            Arc::clone(forecast),
+            *traits,
+            RuleSet::ALL,
+            history,
+            memory,
+        );
+        turn.keeps_inputs = false;
+        turn
+    }
+
+    fn taken_again(&mut self, id: CtlId, worlds: &Worlds) -> (Turn, Moment, Next) {
+        self.taken_up_to(id, usize::MAX, worlds)
+    }
+
+    /// The turn, from its beginning to where it stands.
+    fn taken_up_to(&mut self, id: CtlId, end: usize, worlds: &Worlds) -> (Turn, Moment, Next) {
+        let mut turn = self.turn(id);
+        let mut at = Moment { now: NOW, offset: Duration::ZERO };
+        let effect = turn.step(Input::Wake, self.around(NOW));
+        let mut next = self.settle(&mut turn, effect, &at, None);
+        let heard = self.get(id).heard.clone();
+        for heard in heard.into_iter().take(end) {
+            next = self.hear(&mut turn, heard, &mut at, worlds).unwrap_or(next);
+        }
+        (turn, at, next)
+    }
+
+    fn hears(&mut self, id: CtlId, heard: Heard, worlds: &Worlds) -> CtlId {
+        let (mut turn, mut at, _) = self.taken_again(id, worlds);
+        let next = self.hear(&mut turn, heard.clone(), &mut at, worlds).expect("it was waiting for that");
+        self.kept(id, turn, next, &at, Some(heard))
+    }
+
+    /// `None` where only time passed.
+    fn hear(&mut self, turn: &mut Turn, heard: Heard, at: &mut Moment, worlds: &Worlds) -> Option<Next> {
+        at.tick();
+        match heard {
+            Heard::MuchTime => {
+                at.offset += LONG;
+                at.now = later(at.now, LONG);
+                None
+            }
+            Heard::Saw { seen, truth } => {
+                let seen = self.fixed.look(&later_by(worlds.world(seen), at.offset), at.now);
+                self.decided += 1;
+                let effect = turn.step(Input::Observed(Box::new(seen)), self.around(at.now));
+                Some(self.settle(turn, effect, at, Some((truth, worlds))))
+            }
+            Heard::Claimed(answer) => {
+                let effect = turn.step(Input::Claimed(answer), self.around(at.now));
+                Some(self.settle(turn, effect, at, None))
+            }
+        }
+    }
+
+    /// Carries out what touches nobody, and says what is wanted then.
+    fn settle(&mut self, turn: &mut Turn, mut effect: Effect, at: &Moment, truth: Option<(WorldId, &Worlds)>) -> Next {
+        loop {
+            let input = match effect {
+                Effect::Foresee(action) => {
+                    let (truth, worlds) = truth.expect("foresight comes after a look");
+                    let truth = later_by(worlds.world(truth), at.offset);
+                    Input::Foreseen(Known::seen(truth.foresee(&action, at.now), at.now))
+                }
+                Effect::Record(entries) => {
+                    for entry in &entries {
+                        if let EntryKind::Decided { holds, .. } = &entry.what {
+                            let words = holds.iter().filter_map(|h| h.split(' ').next());
+                            self.said_no.extend(words.filter_map(RuleName::from_word));
+                        }
+                    }
+                    Input::Recorded(Ok(()))
+                }
+                Effect::Claim { expected: Some(old), wanted: Some(new) }
+                    if (old.epoch, &old.holder) == (new.epoch, &new.holder) =>
+                {
+                    Input::Claimed(Ok(Some(new)))
+                }
+                Effect::Observe => return Next::Look { then: decided(turn) },
+                Effect::Claim { expected, wanted } => {
+                    let then = wanted.as_ref().and_then(|_| decided(turn));
+                    return Next::Claim { expected: expected.map(unbeaten), wanted, then };
+                }
+                Effect::Perform(permit) => {
+                    let (action, claim, checks) = permit.into_parts();
+                    return Next::Act(Order { action, claim: claim.map(unbeaten), checks, fate: Fate::Well });
+                }
+                Effect::SleepUntil(_) => return Next::Wake,
+                Effect::Done => return Next::Nothing,
+            };
+            effect = turn.step(input, self.around(at.now));
+        }
+    }
+
+    /// The controller that has this turn now, without the time and the words in it.
+    fn kept(&mut self, id: CtlId, turn: Turn, mut next: Next, at: &Moment, heard: Option<Heard>) -> CtlId {
+        if let Some(look) = &turn.memory.last_look {
+            self.said_no.extend(look.decision.holds().iter().map(|h| h.rule));
+        }
+        let now = |moment: Time| settled(earlier(later(moment, Duration::from_secs(1)), at.offset)).min(NOW);
+        let (mut history, mut memory) = (turn.history.clone(), turn.memory.essence());
+        rewrite_mind(&mut history, &mut memory, now);
+        let unshift = |moment: Time| settled(earlier(moment, at.offset));
+        match &mut next {
+            Next::Act(order) => rewrite_action(&mut order.action, &unshift),
+            Next::Look { then: Some(action) } | Next::Claim { then: Some(action), .. } => {
+                rewrite_action(action, &unshift);
+            }
+            _ => {}
+        }
+        let old = self.get(id).clone();
+        let sleeps = matches!(next, Next::Wake | Next::Nothing);
+        if sleeps && self.fixed.forgets && next == Next::Wake {
+            history = History::new(old.holder.clone());
+            memory = Memory::default().essence();
+        }
+        if sleeps {
+            history.foreign_silence = None;
+            let remembered = (history.clone(), memory.clone());
+            return self.number(Controller {
+                next,
+                holder: old.holder,
+                remembered,
+                heard: Vec::new(),
+                history,
+                memory,
+            });
+        }
+        let mut said = old.heard;
+        said.extend(heard);
+        self.number(Controller { next, heard: said, history, memory, ..old })
+    }
+}
+
+/// Where a turn is in time: a little goes by with everything it hears, and much if much time passes.
+struct Moment {
+    now: Time,
+    offset: Duration,
+}
+
+impl Moment {
+    fn tick(&mut self) {
+        self.now = later(self.now, Duration::from_millis(1));
+    }
+}
+
+/// What the turn has decided to do.
+fn decided(turn: &Turn) -> Option<Action> {
+    match &*turn.memory.last_look.as_ref()?.decision {
+        Decision::Act(action) => Some(action.clone()),
+        _ => None,
+    }
+}
+
+fn unbeaten(claim: Claim) -> Claim {
+    Claim { heartbeat: 0, ..claim }
+}
+
+/// What is remembered, with its moments rewritten: of those that are compared with each other only the order is kept,
+/// and what is long ago is dropped where that makes no difference.
+fn rewrite_mind(history: &mut History, memory: &mut Memory, moment: impl Fn(Time) -> Time) {
+    let before = |ms: u64| earlier(NOW, Duration::from_millis(ms));
+    // Kept as a little before now, so that whatever comes next is later.
+    let recent = |at: Time| if moment(at) >= NOW { before(1) } else { earlier(NOW, LONG) };
+    if let Some((silent, limit)) = &mut history.foreign_silence {
+        *silent = if *silent > *limit { LONG } else { Duration::ZERO };
+    }
+    let changed = matches!((history.membership_changed_at, history.claimed_at), (Some(c), Some(at)) if at < c);
+    history.membership_changed_at = changed.then(|| before(1));
+    history.claimed_at = history.claimed_at.map(|_| before(2));
+    for at in history.rejoined_at.values_mut() {
+        *at = recent(*at);
+    }
+    history.rejoined_at.retain(|_, at| *at == before(1));
+    for failed in history.failed_handoffs.values_mut() {
+        failed.at = recent(failed.at);
+    }
+    memory.rewrite(recent, |claim| claim.heartbeat = 0);
+    // How often a heart beats is seen by nobody here.
+    memory.beat_at = memory.beat_at.map(|_| before(1));
+}
