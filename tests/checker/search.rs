@@ -82,6 +82,9 @@ pub struct Seen {
     pub steps: u64,
 }
 
+/// What came of an order: the world after it, the answer, and what it counts against us.
+type Performed = (WorldId, Answer, Vec<String>);
+
 /// One setting, explored.
 pub struct Search {
     pub setting: Setting,
@@ -94,7 +97,7 @@ pub struct Search {
     befalls: HashMap<WorldId, Rc<[Worldly]>>,
     older: HashMap<WorldId, WorldId>,
     plain: HashMap<WorldId, WorldId>,
-    performed: HashMap<(WorldId, CtlId, Fate), (WorldId, Answer, Vec<String>)>,
+    performed: HashMap<(WorldId, CtlId, Fate), Performed>,
     pub seen: Seen,
     pub findings: Vec<Finding>,
     /// How the states end, if nothing more befalls.
@@ -128,6 +131,7 @@ impl Search {
 
     /// Goes everywhere.
     pub fn run(&mut self) {
+        #[allow(clippy::disallowed_methods)] // For telling how long it took; nothing hangs on it.
         let begun = Instant::now();
         let (_, world) = self.setting.open();
         let world = self.worlds.number(world);
