@@ -1,6 +1,6 @@
 //! What if: a cluster as it was seen, but for one thing that a person could change.
 //!
-//! `explain --if` asks what would come next then; [`super::relax`] asks which few such changes would let every node
+//! `explain --if` asks what would come next then; [`super::relax()`] asks which few such changes would let every node
 //! reach its target. A supposition edits facts or limits, never a rule, but for the one that waives a rule outright.
 
 use std::collections::BTreeSet;
