@@ -183,6 +183,7 @@ impl Daemon<'_> {
             };
             let mut history = History::new(self.holder.clone());
             history.approvals = self.store.approvals(&cluster.name).unwrap_or_default();
+            history.waivers = self.store.waivers(&cluster.name).unwrap_or_default();
             self.drivers.insert(cluster.name.clone(), Arc::clone(&driver));
             self.fleet.put(&cluster, &self.desired.revision, forecast, driver.traits(), history, now);
             if let Some(turn) = self.fleet.turn_mut(&cluster.name)

@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::drivers::Later;
-use crate::model::{ClusterName, NodeName, Time};
+use crate::model::{ClusterName, NodeName, Time, Waiver};
 use crate::record::FolderLock;
 
 /// The socket's name in the state folder.
@@ -80,6 +80,22 @@ pub enum Request {
         by: String,
         /// Until when, if not for ever.
         expires: Option<Time>,
+    },
+    /// Waive a rule.
+    Waive {
+        /// Of which cluster.
+        cluster: ClusterName,
+        /// What, for whom, why and until when.
+        waiver: Waiver,
+    },
+    /// Take a waiver by command back.
+    LiftWaiver {
+        /// Of which cluster.
+        cluster: ClusterName,
+        /// What and for whom; the rest does not matter.
+        waiver: Waiver,
+        /// Who.
+        by: String,
     },
     /// Pull the stop cord.
     Stop {

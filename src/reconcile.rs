@@ -336,12 +336,14 @@ impl Turn {
         let facts = self.facts(seen, foreseen, around);
         match guard::judge(action.clone(), &facts) {
             Ok(permit) => {
+                let waived = guard::waived(permit.action(), &facts);
                 let inputs = if self.keeps_inputs { notes::inputs(&facts) } else { Arc::default() };
                 self.say(
                     around.now,
                     EntryKind::Intended {
                         action: permit.action().clone(),
                         rules: notes::rules_asked(permit.action(), self.rules),
+                        waived,
                         inputs,
                     },
                 );

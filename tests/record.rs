@@ -39,7 +39,12 @@ fn handoff() -> Action {
 }
 
 fn intended(action: Action) -> EntryKind {
-    EntryKind::Intended { action, rules: vec!["active-node".into()], inputs: r#"{"seen":"all"}"#.into() }
+    EntryKind::Intended {
+        action,
+        rules: vec!["active-node".into()],
+        waived: Vec::new(),
+        inputs: r#"{"seen":"all"}"#.into(),
+    }
 }
 
 fn approval() -> Approval {

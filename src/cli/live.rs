@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::args::{From, Global, person};
 use super::load::{self, Loaded};
-use super::output::Check;
+use super::output::{self, Check, Waiver};
 use crate::desired::Cluster;
 use crate::drivers::{self, Driver};
 use crate::fleet::Fleet;
@@ -38,6 +38,8 @@ pub(super) struct Look {
     pub prices: Option<Vec<Price>>,
     /// The other of fewest handoffs and least outage, where it would save much.
     pub other_minimum: Option<Price>,
+    /// Rules that are waived, and until when.
+    pub waivers: Vec<Waiver>,
     /// When it was decided, by the cluster's clock.
     pub now: Time,
 }
@@ -147,6 +149,7 @@ pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyho
         let mut history = History::new(daemon::holder(&global.state()?));
         if let Some(store) = &store {
             history.approvals = store.approvals(&cluster.name)?;
+            history.waivers = store.waivers(&cluster.name)?;
         }
         let forecast = load::forecast(cluster, store.as_ref())?;
         fleet.put(cluster, &loaded.desired.revision, forecast, one.driver.traits(), history, now);
@@ -168,7 +171,8 @@ pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyho
         let (reports, relaxation) = (plan::explain(&facts), plan::relax(&facts, &plan));
         let prices = asked.price.then(|| plan::price(&facts, &plan));
         let other_minimum = plan::other_minimum(&facts, &plan);
-        Some(Look { desired, seen, plan, reports, relaxation, prices, other_minimum, now })
+        let waivers = output::in_force(facts.waivers(), now);
+        Some(Look { desired, seen, plan, reports, relaxation, prices, other_minimum, waivers, now })
     };
     let wanted = |(desired, ..): &Seen| asked.of.contains(&desired.name);
     Ok(seen.into_iter().filter(wanted).filter_map(look).collect())

@@ -27,6 +27,7 @@ mod status;
 mod stop;
 mod takeover;
 mod validate;
+mod waive;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -100,6 +101,7 @@ enum Command {
     Go(stop::Go),
     Retry(retry::Retry),
     Release(release::Release),
+    Waive(waive::Waive),
     Takeover(takeover::Takeover),
     Package(package::Package),
     Schema(schema::Schema),
@@ -147,6 +149,7 @@ impl Command {
             Command::Go(command) => command.run(global),
             Command::Retry(command) => command.run(global),
             Command::Release(command) => command.run(global),
+            Command::Waive(command) => command.run(global),
             Command::Takeover(command) => command.run(global),
             Command::Package(command) => command.run(global),
             Command::Schema(command) => command.run(global),

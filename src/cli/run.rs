@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::args::{Global, Manifests, duration};
-use super::output::{Clusters, Explained, Hold, Ran, RanRole, Relaxation, RunState, Source, Status};
+use super::output::{self, Clusters, Explained, Hold, Ran, RanRole, Relaxation, RunState, Source, Status, Waiver};
 use super::text::live::Live;
 use super::{Exit, live, load, text};
 use crate::daemon::{self, ClusterReport, Describe, Ended, Report, RunError, RunOptions, Told};
+use crate::guard;
 use crate::model::{ClusterName, Known, NodeName};
 use crate::plan::{self, Decision};
 use crate::reconcile::{Around, Turn};
@@ -140,7 +141,8 @@ impl Describe for Words {
             None => Status::unseen(&turn.desired, Source::Daemon),
             Some(look) => {
                 let counts = turn.memory.roll.as_ref().map(|roll| roll.counts).unwrap_or_default();
-                Status::new(&turn.desired, &look.seen, &look.decision, counts, Source::Daemon, around.now)
+                let status = Status::new(&turn.desired, &look.seen, &look.decision, counts, Source::Daemon, around.now);
+                Status { waivers: waivers(turn, around), ..status }
             }
         };
         value(&status)
@@ -155,10 +157,15 @@ impl Describe for Words {
         let reports = plan::explain(&facts);
         let mut told =
             Explained::new(&turn.desired, &look.seen, &look.decision, &reports, node, Source::Daemon, around.now);
+        told.waivers = waivers(turn, around);
         let relaxation = plan::relax(&facts, &plan::plan(&facts));
         told.relaxation = relaxation.map(|relaxation| Relaxation::new(&relaxation, &turn.desired));
         value(&told)
     }
+}
+
+fn waivers(turn: &Turn, around: Around<'_>) -> Vec<Waiver> {
+    output::in_force(guard::waivers(&turn.desired, &turn.history), around.now)
 }
 
 fn value(document: &impl serde::Serialize) -> Value {

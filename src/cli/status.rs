@@ -49,7 +49,8 @@ impl StatusArgs {
         let looks = live::look(global, &loaded, &live::Asked { of: &names, ..Default::default() })?;
         let status = |look: &live::Look| {
             let counts = look.plan.handoffs;
-            Status::new(&look.desired, &look.seen, &look.plan.decision, counts, Source::Live, look.now)
+            let status = Status::new(&look.desired, &look.seen, &look.plan.decision, counts, Source::Live, look.now);
+            Status { waivers: look.waivers.clone(), ..status }
         };
         Ok(looks.iter().map(status).collect())
     }

@@ -10,7 +10,7 @@ use crate::door::{self, DoorKeeper, Request, Scope};
 use crate::drivers::Later;
 use crate::guard::Command;
 use crate::model::time::Clock;
-use crate::model::{ClusterName, Time};
+use crate::model::{ClusterName, Time, Waiver};
 use crate::reconcile::Around;
 use crate::record::{Change, Entry, EntryKind};
 
@@ -64,6 +64,8 @@ impl Daemon<'_> {
                 done("every cluster is looked at now".into())
             }
             Request::Approve { cluster, hash, by, expires } => self.approve(&cluster, &hash, by, expires, now),
+            Request::Waive { cluster, waiver } => self.waive(&cluster, waiver, now),
+            Request::LiftWaiver { cluster, waiver, by } => self.lift_waiver(&cluster, &waiver, by, now),
             Request::Stop { scope, why, by } => self.stop(scope, why, by, now).await,
             Request::Go { scope, by } => self.go(scope, by, now).await,
             Request::Takeover { cluster, by } => self.take_over(&cluster, &by, now),
@@ -100,6 +102,23 @@ impl Daemon<'_> {
         }
         self.fleet.wake(cluster, now);
         done(format!("approved: {} handoff(s) of {cluster}", plan.sequence.len()))
+    }
+
+    fn waive(&mut self, cluster: &ClusterName, waiver: Waiver, now: Time) -> Value {
+        let Some(turn) = self.fleet.turn_mut(cluster) else { return self.unknown(cluster) };
+        let what = waiver.what();
+        turn.waive(waiver, now);
+        self.fleet.wake(cluster, now);
+        done(what)
+    }
+
+    fn lift_waiver(&mut self, cluster: &ClusterName, waiver: &Waiver, by: String, now: Time) -> Value {
+        let Some(turn) = self.fleet.turn_mut(cluster) else { return self.unknown(cluster) };
+        if !turn.lift_waiver(waiver, by, now) {
+            return door::refusal(waiver.is_not_there());
+        }
+        self.fleet.wake(cluster, now);
+        done(waiver.what())
     }
 
     async fn stop(&mut self, scope: Scope, why: String, by: String, now: Time) -> Value {

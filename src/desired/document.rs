@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::resolved::{Failback, HandoffWhen, Minimise, Mode, Staging, Topology, WorkWhen};
-use super::text::{ClockText, Day, DurationText, SpreadText};
-use crate::model::{ActionKind, ClusterServiceRule, HandoffStyle, InstallKind, RebootRule};
+use super::text::{ClockText, Day, DurationText, SpreadText, TimeText};
+use crate::model::{ActionKind, ClusterServiceRule, HandoffStyle, InstallKind, RebootRule, Waivable, WaivedAction};
 use crate::observed::GroupKind;
 
 /// The only `apiVersion` there is.
@@ -125,9 +125,33 @@ pub struct ClusterSpec {
     /// Whether a node that is above its target may be taken back to it.
     #[serde(default)]
     pub allow_downgrade: bool,
+    /// Rules that are waived for a while, each for one subject and one action.
+    #[serde(default)]
+    pub waivers: Vec<WaiverDoc>,
     /// How long things take here, by action: `{install: 8m, handoff: {median: 45s, p95: 2m}}`.
     #[serde(default)]
     pub durations: DurationsDoc,
+}
+
+/// A rule that is waived: it does not hold this action of this subject until then. What it lets through is shown with
+/// the waiver wherever it acts. In the simulator the world counts what then goes wrong all the same.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WaiverDoc {
+    /// Which rule.
+    pub rule: Waivable,
+    /// For this node: give exactly one of `node` and `group`.
+    pub node: Option<String>,
+    /// For this role.
+    pub group: Option<String>,
+    /// `Install`: the update of the node, with the steps that lead there. `Handoff`: handing the role over, or roles to
+    /// and from the node.
+    pub action: WaivedAction,
+    /// Why.
+    #[schemars(length(min = 1))]
+    pub why: String,
+    /// Until when: `2027-03-01T06:00:00Z`.
+    pub until: TimeText,
 }
 
 /// How long things take here.

@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
-use crate::model::{ClusterName, GroupName, HandoffStyle, NodeName, NodeRef, PolicyName, Rollup, RollupName, Spread};
+use crate::model::{
+    ClusterName, GroupName, HandoffStyle, NodeName, NodeRef, PolicyName, Rollup, RollupName, Spread, Waiver,
+};
 use crate::observed::GroupKind;
 
 /// Everything that a set of manifests declares.
@@ -84,6 +86,8 @@ pub struct Cluster {
     pub package_folder: Arc<str>,
     /// Whether a node that is ahead of its rollup may be taken back to it.
     pub allow_downgrade: bool,
+    /// Rules that the manifest waives for a while.
+    pub waivers: Vec<Waiver>,
     /// How long things take, as declared for this cluster; the driver's own figures stand in for what is missing.
     pub durations: BTreeMap<crate::model::ActionKind, Spread>,
     /// Set if the document is broken or gone.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use crate::model::Spread;
+use crate::model::{Spread, Time};
 
 /// Nothing that we wait for takes a year; a greater figure is a slip.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -33,6 +33,10 @@ pub struct ClockText {
     /// True if it was written `24:00`.
     pub end_of_day: bool,
 }
+
+/// A moment: `2027-03-01T06:00:00Z`, or with the difference to UTC in place of the `Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeText(pub Time);
 
 /// A weekday.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, JsonSchema)]
@@ -149,6 +153,36 @@ impl<'de> Deserialize<'de> for ClockText {
             }
         }
         from.deserialize_any(V)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeText {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct V;
+        impl Visitor<'_> for V {
+            type Value = TimeText;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time such as `2027-03-01T06:00:00Z`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<TimeText, E> {
+                let time = text.parse().map(TimeText);
+                time.map_err(|_| E::custom(format!("`{text}` is no time; expected one such as `2027-03-01T06:00:00Z`")))
+            }
+        }
+        from.deserialize_any(V)
+    }
+}
+
+impl JsonSchema for TimeText {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A time such as `2027-03-01T06:00:00Z`.",
+            "format": "date-time",
+        })
     }
 }
 

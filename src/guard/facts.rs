@@ -10,8 +10,8 @@ use super::rules::RuleSet;
 use crate::desired::{Cluster, FleetPolicy, Place};
 use crate::model::rollup::Installed;
 use crate::model::{
-    Action, ActionKind, ClusterName, GroupName, HandoffStyle, Holder, Known, NodeName, NodeRef, RollupName, Spread,
-    Standing, Time,
+    Action, ActionKind, ClusterName, GroupName, HandoffStyle, Hold, Holder, Known, NodeName, NodeRef, RollupName,
+    RuleName, Spread, Standing, Subject, Time, Waiver,
 };
 use crate::observed::{Observation, SideEffect};
 
@@ -36,6 +36,28 @@ pub struct Facts<'a> {
     pub rules: RuleSet,
     /// Now.
     pub now: Time,
+}
+
+impl<'a> Facts<'a> {
+    /// Every waiver, of the manifest and by command, in force or expired.
+    pub fn waivers(&self) -> impl Iterator<Item = &'a Waiver> + use<'a> {
+        waivers(self.desired, self.history)
+    }
+
+    /// The waiver that lets an action through although a rule has this hold against it.
+    pub fn waiver_of(&self, hold: &Hold, action: &Action) -> Option<&'a Waiver> {
+        self.waiver(hold.rule, &hold.subject, action)
+    }
+
+    /// The waiver that lets an action through although a rule holds this subject.
+    pub fn waiver(&self, rule: RuleName, held: &Subject, action: &Action) -> Option<&'a Waiver> {
+        self.waivers().find(|waiver| waiver.covers(rule, held, action, self.now))
+    }
+}
+
+/// Every waiver, of the manifest and by command, in force or expired.
+pub fn waivers<'a>(desired: &'a Cluster, history: &'a History) -> impl Iterator<Item = &'a Waiver> + use<'a> {
+    desired.waivers.iter().chain(&history.waivers)
 }
 
 /// What differs from stack to stack and a rule must know.
@@ -132,6 +154,8 @@ pub struct History {
     pub claimed_at: Option<Time>,
     /// When nodes were seen to be full members again after they were not: being healthy begins anew then.
     pub rejoined_at: BTreeMap<NodeName, Time>,
+    /// Waivers by command.
+    pub waivers: Vec<Waiver>,
     /// Handoffs that failed in a row, by role: each of them was downtime for nothing.
     pub failed_handoffs: BTreeMap<GroupName, FailedHandoffs>,
 }
@@ -251,6 +275,7 @@ impl History {
             membership_changed_at: None,
             claimed_at: None,
             rejoined_at: BTreeMap::new(),
+            waivers: Vec::new(),
             failed_handoffs: BTreeMap::new(),
         }
     }

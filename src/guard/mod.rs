@@ -14,13 +14,13 @@ mod tests;
 
 pub use facts::{
     Approval, ClusterFacts, Command, DriverTraits, Facts, FailedHandoffs, FleetFacts, Forecast, History,
-    PlannedHandoff, RollState, Stop, roll_has_begun,
+    PlannedHandoff, RollState, Stop, roll_has_begun, waivers,
 };
 pub use permit::{Check, Permit};
 pub(crate) use rules::claim_on_node;
 pub use rules::{RULES, Rule, RuleSet, claimable, table};
 
-use crate::model::{Action, Hold, NodeName, Phase, RuleName, Standing};
+use crate::model::{Action, Hold, NodeName, Phase, RuleName, Standing, Waiver};
 use crate::observed::{PauseOf, effect};
 
 /// Judges one action by every rule that applies to it, on facts taken just before acting.
@@ -39,7 +39,7 @@ pub fn holds(action: &Action, facts: &Facts<'_>) -> Vec<Hold> {
     RULES
         .iter()
         .filter(|rule| facts.rules.has(rule.name) && (phase == Phase::Begin || rule.judges_finishing))
-        .filter_map(|rule| (rule.judge)(action, facts).err())
+        .filter_map(|rule| rules::verdict(rule, action, facts).err())
         .collect()
 }
 
@@ -49,7 +49,19 @@ pub fn allows(action: &Action, facts: &Facts<'_>) -> bool {
     RULES
         .iter()
         .filter(|rule| facts.rules.has(rule.name) && (phase == Phase::Begin || rule.judges_finishing))
-        .all(|rule| (rule.judge)(action, facts).is_ok())
+        .all(|rule| rules::verdict(rule, action, facts).is_ok())
+}
+
+/// The waivers without which an action would be held: each is shown wherever it acts.
+pub fn waived(action: &Action, facts: &Facts<'_>) -> Vec<Waiver> {
+    if action.phase() == Phase::Finish || facts.waivers().next().is_none() {
+        return Vec::new();
+    }
+    let would_hold = |rule: &Rule| (rule.judge)(action, facts).err();
+    let judged = RULES.iter().filter(|rule| facts.rules.has(rule.name)).filter_map(would_hold);
+    let mut waived: Vec<Waiver> = judged.filter_map(|hold| facts.waiver_of(&hold, action)).cloned().collect();
+    waived.dedup();
+    waived
 }
 
 /// What would stand against work on a node until a person or a manifest releases it, whatever we did meanwhile.

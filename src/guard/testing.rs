@@ -92,6 +92,7 @@ impl Story {
                 membership_changed_at: None,
                 claimed_at: Some(now),
                 rejoined_at: BTreeMap::new(),
+                waivers: Vec::new(),
                 failed_handoffs: BTreeMap::new(),
             },
             forecast: forecast(),
@@ -371,6 +372,7 @@ fn desired() -> Cluster {
         packages: [(FILE.to_owned(), package)].into(),
         package_folder: "packages".into(),
         allow_downgrade: false,
+        waivers: Vec::new(),
         durations: BTreeMap::new(),
         broken: None,
     }

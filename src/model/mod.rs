@@ -10,6 +10,7 @@ pub mod names;
 pub mod rollup;
 pub mod time;
 pub mod version;
+pub mod waiver;
 
 pub use action::{Action, ActionKind, Answer, HandoffStyle, Phase};
 pub use control::{Claim, Mark, MarkKind, StopScope};
@@ -19,3 +20,4 @@ pub use names::{ClusterName, GroupName, Holder, NodeName, NodeRef, PackageName, 
 pub use rollup::{ClusterServiceRule, InstallKind, RebootRule, Rollup, RollupPackage, Standing};
 pub use time::{Spread, Time};
 pub use version::Version;
+pub use waiver::{Waivable, WaivedAction, WaivedFor, Waiver};

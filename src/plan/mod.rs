@@ -34,7 +34,7 @@ mod tests;
 use serde::Serialize;
 
 use crate::guard::PlannedHandoff;
-use crate::model::{Action, GroupName, Hold, NodeName, Spread, Standing, Time};
+use crate::model::{Action, GroupName, Hold, NodeName, Spread, Standing, Time, Waiver};
 use crate::record::RollCounts;
 
 pub use certificate::{Because, Certificate, Left, MustLeave};
@@ -135,6 +135,8 @@ pub struct Step {
     pub outage: Option<Spread>,
     /// What has to be released first: a window that opens, a soak that ends, an approval.
     pub holds: Vec<Hold>,
+    /// Waivers without which it would be held when its turn comes.
+    pub waived: Vec<Waiver>,
 }
 
 /// Why a node is not at its target, or that it is.

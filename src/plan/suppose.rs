@@ -173,7 +173,7 @@ impl Supposition {
             Self::DowngradeAllowed => "say `allowDowngrade: true`".into(),
             Self::NoMargin => "set `quorumMargin` to 0".into(),
             Self::OneMoreOut => format!("raise `maxUnavailable` to {}", desired.policy.limits.max_unavailable + 1),
-            Self::StopLifted => format!("lift the stop cord: `rollward go {}`, or its document", desired.name),
+            Self::StopLifted => "lift the stop cord, as its hold says".into(),
             Self::NotPreferred(role) => format!("take `preferredNodes` out of the line of {role}"),
             Self::Online => "say `style: online`".into(),
             Self::OtherMinimum => match desired.policy.handoff.minimise {

@@ -111,6 +111,7 @@ impl World {
             packages: BTreeMap::from([("ru8.msp".to_owned(), package)]),
             package_folder: "packages".into(),
             allow_downgrade: false,
+            waivers: Vec::new(),
             durations: BTreeMap::new(),
             broken: None,
         };
@@ -138,6 +139,7 @@ impl World {
                 membership_changed_at: None,
                 claimed_at: None,
                 rejoined_at: BTreeMap::new(),
+                waivers: Vec::new(),
                 failed_handoffs: BTreeMap::new(),
             },
             forecast: Forecast::default(),

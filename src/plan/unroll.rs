@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::resolved::Failback;
-use crate::guard::{Facts, History, PlannedHandoff, RuleSet};
+use crate::guard::{self, Facts, History, PlannedHandoff, RuleSet};
 use crate::model::time::later;
-use crate::model::{Action, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Spread, Subject, Time};
+use crate::model::{
+    Action, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Spread, Subject, Time, Waiver,
+};
 use crate::observed::{Observation, WorkEnd, effect};
 use crate::record::RollCounts;
 
@@ -188,6 +190,7 @@ impl<'a> Future<'a> {
         });
         against.extend(holds(&action, &self.at(self.noted)));
         tidy(&mut against);
+        let waived = self.waived(&action);
         let predicted = self.facts.forecast.of(&action);
         let at = self.now;
         self.now = later(self.now, predicted.median);
@@ -201,7 +204,16 @@ impl<'a> Future<'a> {
             }
         }
         let outage = outage::of_action(&action, self.facts.forecast);
-        self.steps.push(Step { action, at, predicted, outage, holds: against });
+        self.steps.push(Step { action, at, predicted, outage, holds: against, waived });
+    }
+
+    fn waived(&self, action: &Action) -> Vec<Waiver> {
+        let facts = self.at(self.facts.rules);
+        if facts.waivers().next().is_none() {
+            return Vec::new();
+        }
+        let foreseen = effect::side_effects(action, facts.seen);
+        guard::waived(action, &Facts { foreseen: &foreseen, ..facts })
     }
 
     /// Lets time pass: what is under way ends, what is on its way arrives, or a known time comes. False if nothing of

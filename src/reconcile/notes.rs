@@ -14,7 +14,7 @@ use crate::desired::NodeSpec;
 use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RULES, RuleSet};
 use crate::model::time::{between, later, words};
 use crate::model::{
-    Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Standing, Time,
+    Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Standing, Time, Waiver,
 };
 use crate::observed::{Group, GroupKind, GroupState, Membership, Node, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
@@ -426,6 +426,23 @@ impl Turn {
         self.history.approvals = vec![approval.clone()];
         self.say(now, EntryKind::Approved { approval });
     }
+
+    /// Puts a waiver by command in force, in place of one for the same.
+    pub fn waive(&mut self, waiver: Waiver, now: Time) {
+        self.history.waivers.retain(|other| other.until > now && !other.is_for_the_same(&waiver));
+        self.history.waivers.push(waiver.clone());
+        self.say(now, EntryKind::WaiverGiven { waiver });
+    }
+
+    /// Takes a waiver by command back. False if there is none for the same.
+    pub fn lift_waiver(&mut self, waiver: &Waiver, by: String, now: Time) -> bool {
+        let Some(at) = self.history.waivers.iter().position(|other| other.is_for_the_same(waiver)) else {
+            return false;
+        };
+        let waiver = self.history.waivers.remove(at);
+        self.say(now, EntryKind::WaiverLifted { waiver, by });
+        true
+    }
 }
 
 /// The same words for every subject, so that seven nodes that wait for the same are told of once.
@@ -452,6 +469,7 @@ pub(super) fn inputs(facts: &Facts<'_>) -> Arc<str> {
         observation: &'a Observation,
         foreseen: &'a Known<Vec<crate::observed::SideEffect>>,
         approvals: &'a [Approval],
+        waivers: Vec<&'a Waiver>,
         forecast: Vec<(ActionKind, crate::model::Spread)>,
     }
     let inputs = Inputs {
@@ -459,6 +477,7 @@ pub(super) fn inputs(facts: &Facts<'_>) -> Arc<str> {
         observation: facts.seen,
         foreseen: facts.foreseen,
         approvals: &facts.history.approvals,
+        waivers: facts.waivers().collect(),
         forecast: facts.forecast.by_kind.iter().map(|(kind, spread)| (*kind, *spread)).collect(),
     };
     match serde_json::to_string(&inputs) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::Approval;
-use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Time};
+use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Time, Waiver};
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,9 @@ pub enum EntryKind {
         action: Action,
         /// Names of the rules that were asked.
         rules: Vec<String>,
+        /// Waivers without which a rule would have held it.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        waived: Vec<Waiver>,
         /// Everything that the decision and the guard rested on, as JSON. Stored compressed.
         inputs: Arc<str>,
     },
@@ -96,6 +99,18 @@ pub enum EntryKind {
         hash: String,
         /// Why.
         why: String,
+    },
+    /// Somebody waived a rule by command.
+    WaiverGiven {
+        /// The waiver.
+        waiver: Waiver,
+    },
+    /// Such a waiver was taken back.
+    WaiverLifted {
+        /// The waiver.
+        waiver: Waiver,
+        /// Who took it back.
+        by: String,
     },
     /// A person's command.
     Commanded {

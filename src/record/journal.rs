@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::entry::{Entry, EntryKind};
 use super::error::ReadError;
 use super::store::Store;
-use super::{approvals, rolls, samples};
+use super::{approvals, rolls, samples, waivers};
 use crate::model::{ClusterName, GroupName, NodeName, Time};
 
 /// A line of the journal as it was read back.
@@ -108,8 +108,9 @@ impl Store {
 pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> {
     let Entry { cluster, at, revision, what } = entry;
     let (body, inputs) = match what {
-        EntryKind::Intended { action, rules, inputs } => {
-            let without = EntryKind::Intended { action: action.clone(), rules: rules.clone(), inputs: "".into() };
+        EntryKind::Intended { action, rules, waived, inputs } => {
+            let (action, rules, waived) = (action.clone(), rules.clone(), waived.clone());
+            let without = EntryKind::Intended { action, rules, waived, inputs: "".into() };
             (to_json(&without)?, Some(pack(inputs)?))
         }
         other => (to_json(other)?, None),
@@ -136,6 +137,8 @@ pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> 
         EntryKind::RollStarted { counts } => rolls::start(file, cluster, *at, counts)?,
         EntryKind::Converged { counts } => rolls::end(file, cluster, *at, counts)?,
         EntryKind::Approved { approval } => approvals::put_in_force(file, cluster, approval)?,
+        EntryKind::WaiverGiven { waiver } => waivers::give(file, cluster, waiver, *at)?,
+        EntryKind::WaiverLifted { waiver, .. } => waivers::lift(file, cluster, waiver)?,
         EntryKind::ApprovalVoid { hash, .. } => approvals::remove(file, cluster, hash)?,
         EntryKind::Outcome { action, failure: None, took } => {
             approvals::use_up(file, cluster, action)?;

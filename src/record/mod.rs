@@ -21,6 +21,7 @@ mod rolls;
 mod samples;
 mod schema;
 mod stops;
+mod waivers;
 mod words;
 
 pub use change::Change;

@@ -6,7 +6,8 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x524C_5744;
 
 /// Each step takes the file from the version of its index to the next. Steps that were released never change.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     -- The journal. `at` is RFC 3339 in UTC with milliseconds, so that it sorts as text.
     CREATE TABLE entries (
         id       INTEGER PRIMARY KEY,
@@ -85,7 +86,17 @@ const MIGRATIONS: &[&str] = &["
         path TEXT PRIMARY KEY,
         hash TEXT NOT NULL REFERENCES blobs (hash)
     ) STRICT;
-"];
+",
+    "
+    -- Waivers by command, also those whose time is over.
+    CREATE TABLE waivers (
+        cluster TEXT NOT NULL,
+        what    TEXT NOT NULL,    -- rule, subject and action, in words
+        body    TEXT NOT NULL,    -- JSON
+        PRIMARY KEY (cluster, what)
+    ) STRICT;
+",
+];
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

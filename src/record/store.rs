@@ -137,7 +137,8 @@ impl Store {
 
 /// Whether a line must outlive a power cut that follows at once.
 fn must_last(what: &EntryKind) -> bool {
-    matches!(what, EntryKind::Intended { .. } | EntryKind::Approved { .. } | EntryKind::Commanded { .. })
+    use EntryKind::{Approved, Commanded, Intended, WaiverGiven, WaiverLifted};
+    matches!(what, Intended { .. } | Approved { .. } | Commanded { .. } | WaiverGiven { .. } | WaiverLifted { .. })
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

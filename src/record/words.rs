@@ -19,6 +19,8 @@ impl EntryKind {
             EntryKind::Outage { .. } => "outage",
             EntryKind::Approved { .. } => "approved",
             EntryKind::ApprovalVoid { .. } => "approvalVoid",
+            EntryKind::WaiverGiven { .. } => "waiverGiven",
+            EntryKind::WaiverLifted { .. } => "waiverLifted",
             EntryKind::Commanded { .. } => "commanded",
             EntryKind::Alarm { .. } => "alarm",
             EntryKind::Converged { .. } => "converged",
@@ -74,7 +76,12 @@ impl fmt::Display for RollCounts {
 impl EntryKind {
     /// True for what people want to read as it happens; the rest is for the record.
     pub fn is_news(&self) -> bool {
-        !matches!(self, EntryKind::Claimed { .. } | EntryKind::Intended { .. })
+        match self {
+            EntryKind::Claimed { .. } => false,
+            // That it was begun is told by the answer; by whose leave, only here.
+            EntryKind::Intended { waived, .. } => !waived.is_empty(),
+            _ => true,
+        }
     }
 }
 
@@ -83,7 +90,10 @@ impl fmt::Display for EntryKind {
         match self {
             EntryKind::RollStarted { counts } => write!(f, "roll begins; {counts}"),
             EntryKind::Claimed { claim } => write!(f, "claimed as {claim}"),
-            EntryKind::Intended { action, rules, .. } => write!(f, "{action}: allowed by {} rules", rules.len()),
+            EntryKind::Intended { action, rules, waived, .. } => {
+                write!(f, "{action}: allowed by {} rules", rules.len().saturating_sub(waived.len()))?;
+                waived.iter().try_for_each(|waiver| write!(f, "; {waiver}"))
+            }
             EntryKind::Answered { action, answer: Answer::Accepted } => write!(f, "{action}"),
             EntryKind::Answered { action, answer: Answer::Refused { check, saw } } => {
                 write!(f, "{action}: refused on the node, {check} saw {saw}")
@@ -102,6 +112,8 @@ impl fmt::Display for EntryKind {
             EntryKind::Outage { group, lasted } => write!(f, "  {group} was down for {}", words(*lasted)),
             EntryKind::Approved { approval } => write!(f, "plan {} approved by {}", approval.hash, approval.by),
             EntryKind::ApprovalVoid { hash, why } => write!(f, "approval of plan {hash} is void: {why}"),
+            EntryKind::WaiverGiven { waiver } => write!(f, "{waiver}"),
+            EntryKind::WaiverLifted { waiver, by } => write!(f, "{by} took the waiver of {} back", waiver.what()),
             EntryKind::Commanded { what, by } => write!(f, "{by}: {what}"),
             EntryKind::Alarm { what } => write!(f, "ALARM: {what}"),
             EntryKind::Converged { counts } => write!(f, "roll ends; {counts}"),

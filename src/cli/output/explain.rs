@@ -11,6 +11,7 @@ use super::observe::{Observed, Unknown};
 use super::plan::{Decision, Relaxation};
 use super::seconds::Seconds;
 use super::status::Source;
+use super::waiver::Waiver;
 use crate::desired::Cluster;
 use crate::model::{self, NodeName, Standing, Subject, Time, time};
 use crate::observed::Observation;
@@ -37,6 +38,9 @@ pub struct Explained {
     pub nodes: Vec<ExplainedNode>,
     /// What stands in the way of the whole cluster.
     pub holds: Vec<Hold>,
+    /// Rules that are waived here, and until when.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub waivers: Vec<Waiver>,
     /// What would have to change, where no step leads to the target.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub relaxation: Option<Relaxation>,
@@ -93,6 +97,7 @@ impl Explained {
             action: action(decision, seen),
             nodes,
             holds: decision.holds().iter().filter(|hold| of_interest(hold, only)).map(Hold::from).collect(),
+            waivers: Vec::new(),
             relaxation: None,
             supposed: Vec::new(),
             unknown: Observed::new(desired, seen).unknown,

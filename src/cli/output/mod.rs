@@ -20,6 +20,7 @@ mod schemas;
 mod seconds;
 mod status;
 mod validate;
+mod waiver;
 
 pub use certificate::*;
 pub use commanded::*;
@@ -34,6 +35,7 @@ pub use schemas::*;
 pub use seconds::*;
 pub use status::*;
 pub use validate::*;
+pub use waiver::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -7,6 +7,7 @@ use super::certificate::Certificate;
 use super::hold::Hold;
 use super::observe::{Observed, Unknown};
 use super::seconds::Seconds;
+use super::waiver::Waiver;
 use crate::desired::Cluster;
 use crate::model::{self, ActionKind, Time};
 use crate::plan;
@@ -134,6 +135,9 @@ pub struct Step {
     pub outage_seconds: Option<Seconds>,
     /// What stands in its way when its turn comes.
     pub holds: Vec<Hold>,
+    /// Waivers without which a rule would hold it then.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub waived: Vec<Waiver>,
 }
 
 /// An action and its subject.
@@ -293,6 +297,7 @@ impl From<&plan::Step> for Step {
             predicted_seconds: step.predicted.into(),
             outage_seconds: step.outage.map(|outage| outage.median.into()),
             holds: step.holds.iter().map(Hold::from).collect(),
+            waived: step.waived.iter().map(Waiver::from).collect(),
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::plan::{Decision, Handoffs};
 use super::seconds::Seconds;
+use super::waiver::Waiver;
 use crate::desired::Cluster;
 use crate::model::{Standing, Time, time};
 use crate::observed::Observation;
@@ -43,6 +44,9 @@ pub struct Status {
     pub handoffs: Option<Handoffs>,
     /// What stands in the way.
     pub holds: Vec<Hold>,
+    /// Rules that are waived here, and until when.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub waivers: Vec<Waiver>,
 }
 
 /// Whose knowledge something is.
@@ -97,6 +101,7 @@ impl Status {
             action: None,
             handoffs: None,
             holds: Vec::new(),
+            waivers: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::holds::holds;
+use super::holds::{holds, waivers};
 use super::layout::{ago, stamp};
 use super::style::{FAINT, GOOD, HEAD, WARN};
 use crate::cli::output::{Clusters, Explained, ExplainedNode, Source};
@@ -31,6 +31,7 @@ fn one(text: &mut String, explained: &Explained) {
     if !explained.supposed.is_empty() {
         let _ = writeln!(text, "  {FAINT}supposing: {}{FAINT:#}", explained.supposed.join("; "));
     }
+    waivers(text, &explained.waivers, 2);
     let mut said = Vec::new();
     for node in &explained.nodes {
         self::node(text, node, now, &mut said);

@@ -4,8 +4,17 @@ use std::fmt::Write as _;
 
 use super::layout::{ago, stamp};
 use super::style::{FAINT, WARN};
-use crate::cli::output::{Hold, ReleaseKind};
+use crate::cli::output::{Hold, ReleaseKind, Waiver};
 use crate::model::Time;
+
+/// Waivers, a line each.
+pub fn waivers(text: &mut String, waivers: &[Waiver], indent: usize) {
+    for Waiver { rule, name, action, why, until, by, .. } in waivers {
+        let rule = rule.rule();
+        let (pad, until) = (" ".repeat(indent), stamp(*until));
+        let _ = writeln!(text, "{pad}{WARN}waived{WARN:#} {rule} of {name} for {action}, until {until} by {by}: {why}");
+    }
+}
 
 /// Holds, each with its evidence, the evidence's age at `now` (or its time, without one), and what releases it.
 /// `indent` is in spaces. A hold that was said before is said in one line.

@@ -23,7 +23,10 @@ impl Live {
             EntryKind::Claimed { .. } | EntryKind::Answered { answer: Answer::Accepted, .. } => return None,
             EntryKind::Decided { decision, .. } if decision == "act" || decision == "converged" => return None,
             EntryKind::RollStarted { counts } => ("roll", HEAD, vec![counts.to_string()]),
-            EntryKind::Intended { action, .. } => ("begin", HEAD, vec![action.to_string()]),
+            EntryKind::Intended { action, waived, .. } => {
+                let waived = waived.iter().map(|waiver| format!("{WARN}waived{WARN:#} {waiver}"));
+                ("begin", HEAD, std::iter::once(action.to_string()).chain(waived).collect())
+            }
             EntryKind::Answered { action, answer: Answer::Refused { check, saw } } => {
                 ("refused", WARN, vec![format!("{action}: {check} saw {saw}")])
             }
@@ -46,6 +49,8 @@ impl Live {
             }
             EntryKind::Approved { .. } => ("approved", GOOD, vec![entry.what.to_string()]),
             EntryKind::ApprovalVoid { .. } => ("void", WARN, vec![entry.what.to_string()]),
+            EntryKind::WaiverGiven { .. } => ("waived", WARN, vec![entry.what.to_string()]),
+            EntryKind::WaiverLifted { .. } => ("unwaived", GOOD, vec![entry.what.to_string()]),
             EntryKind::Commanded { .. } => ("command", HEAD, vec![entry.what.to_string()]),
             EntryKind::Alarm { what } => ("alarm", BAD, vec![what.clone()]),
             EntryKind::Converged { counts } => ("converged", GOOD, vec![counts.to_string()]),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::holds::holds;
+use super::holds::{holds, waivers};
 use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
 use crate::cli::output::{
@@ -126,6 +126,7 @@ fn steps(text: &mut String, plan: &Planned, said: &mut Vec<crate::cli::output::H
     for (line, step) in lines.lines().zip(&plan.steps) {
         text.push_str(line);
         text.push('\n');
+        waivers(text, &step.waived, 8);
         holds(text, &step.holds, 8, Some(step.at), said);
     }
 }

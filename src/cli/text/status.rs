@@ -1,14 +1,22 @@
 //! `status`, laid out: a line a cluster.
 
+use std::fmt::Write as _;
+
 use comfy_table::Color;
 
+use super::holds::waivers;
 use super::layout::{Column, seconds, table};
 use crate::cli::output::{Clusters, Decision, Source, Status};
 
 /// All clusters.
 pub fn text(document: &Clusters<Status>) -> String {
     let rows = document.clusters.iter().map(row).collect();
-    table(&["CLUSTER", "DECISION", "NODES", "ACTION", "HANDOFFS", "HELD BY", "SEEN"], rows)
+    let mut text = table(&["CLUSTER", "DECISION", "NODES", "ACTION", "HANDOFFS", "HELD BY", "SEEN"], rows);
+    for status in document.clusters.iter().filter(|status| !status.waivers.is_empty()) {
+        let _ = writeln!(text, "{}", status.name);
+        waivers(&mut text, &status.waivers, 2);
+    }
+    text
 }
 
 fn row(status: &Status) -> Vec<Column> {

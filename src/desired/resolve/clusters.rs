@@ -9,8 +9,8 @@ use super::super::document::{APPROVE, ClusterSpec, GroupDoc, Kind, Manifest};
 use super::super::parts::{DriverParts, PartChecked, PartContext};
 use super::super::resolved::{ApprovalAnnotation, Cluster, DriverPart, GroupSpec, NodeSpec, PackageAt, Policy};
 use super::docs::{Doc, Docs, Missing, inside};
-use super::policies;
 use super::rollups::{Packages, file_of};
+use super::{policies, waivers};
 use crate::model::{ClusterName, GroupName, NodeName, NodeRef, Rollup, RollupName};
 use crate::observed::GroupKind;
 
@@ -83,6 +83,7 @@ impl Reader<'_, '_> {
             place: doc.key(&["metadata", "annotations", APPROVE]).place(),
         });
         let packages = self.packages(&nodes);
+        let waivers = waivers::resolve(spec, doc, &mut self.found);
         let folder = Path::new(&*doc.file.name).parent().unwrap_or(Path::new("")).join("packages");
         let cluster = Cluster {
             name,
@@ -98,6 +99,7 @@ impl Reader<'_, '_> {
             packages,
             package_folder: folder.to_string_lossy().into(),
             allow_downgrade: spec.allow_downgrade,
+            waivers,
             durations,
             broken: None,
         };

@@ -9,6 +9,7 @@ mod docs;
 mod policies;
 mod rollups;
 mod standby;
+mod waivers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};

@@ -47,7 +47,7 @@ fn slot_is_of_use(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     ]
     .iter()
     .filter(|rule| facts.rules.has(rule.name))
-    .try_for_each(|rule| (rule.judge)(&pause, facts))
+    .try_for_each(|rule| super::verdict(rule, &pause, facts))
 }
 
 fn others<'a>(me: &'a ClusterName, fleet: &'a FleetFacts) -> impl Iterator<Item = (&'a ClusterName, &'a ClusterFacts)> {

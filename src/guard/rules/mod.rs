@@ -84,6 +84,11 @@ pub static RULES: &[Rule] = &[
     precondition::RULE,
 ];
 
+/// What one rule says of an action, waivers considered.
+pub(super) fn verdict(rule: &Rule, action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    (rule.judge)(action, facts).or_else(|hold| facts.waiver_of(&hold, action).map(|_| ()).ok_or(hold))
+}
+
 /// For rules of which the node itself can check nothing.
 fn no_checks(_: &Action, _: &Facts<'_>, _: &mut Vec<Check>) {}
 

@@ -10,7 +10,7 @@ use super::{Rule, say, soak};
 use crate::desired::Topology;
 use crate::guard::{Facts, lasting_against_work};
 use crate::model::{
-    Action, Evidence, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Standing, Version,
+    Action, Evidence, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Standing, Subject, Version,
 };
 use crate::observed::{CopyStatus, Group, GroupKind, Membership, Node, PauseOf};
 
@@ -39,7 +39,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             found.add(evidence, ReleaseKind::Observation, format!("a look that sees {group}"));
         }
         (Some(node), Some(seen)) => {
-            takes_groups(to, node, facts, &mut found);
+            takes_groups(action, to, node, facts, &mut found);
             services_run(to, node, facts, &mut found);
             may_own(group, seen, to, facts, &mut found);
             copy_is_good(group, seen, to, facts, &mut found);
@@ -53,7 +53,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     })
 }
 
-fn takes_groups(to: &NodeName, node: &Node, facts: &Facts<'_>, found: &mut Found) {
+fn takes_groups(action: &Action, to: &NodeName, node: &Node, facts: &Facts<'_>, found: &mut Found) {
     if !node.membership.surely(|m| *m == Membership::Up) {
         found.add(say::membership(to, node), ReleaseKind::Observation, format!("{to} up"));
     }
@@ -83,7 +83,8 @@ fn takes_groups(to: &NodeName, node: &Node, facts: &Facts<'_>, found: &mut Found
         }
     }
     let soak_time = facts.desired.policy.limits.soak;
-    if !soak_time.is_zero() && soak::in_soak(to, node, facts) {
+    let waived = || facts.waiver(RuleName::Soak, &Subject::Node(to.clone()), action).is_some();
+    if !soak_time.is_zero() && soak::in_soak(to, node, facts) && !waived() {
         let kind = soak::until(to, node, facts).map_or(ReleaseKind::Observation, ReleaseKind::Time);
         found.add(soak::verified(to, node, facts), kind, format!("the end of the soak of {to}"));
     }

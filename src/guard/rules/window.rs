@@ -44,7 +44,8 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     if policy.handoff.when.needs_window() {
         fits("handoffs", windows, Duration::ZERO, handoff.with_undo, action, facts)?;
     }
-    if policy.work == WorkWhen::Anytime || !has_work_left(from, facts) {
+    let waived = || facts.waiver(RuleName::Window, &Subject::Node(from.clone()), action).is_some();
+    if policy.work == WorkWhen::Anytime || !has_work_left(from, facts) || waived() {
         return Ok(());
     }
     // The node that is vacated must be updated in a window for work: in the one that is open then, or, where handoffs
