@@ -35,21 +35,12 @@ pub fn judge(action: Action, facts: &Facts<'_>) -> Result<Permit, Vec<Hold>> {
 /// Every hold that any rule has against an action; empty if it may happen. The planner asks the same question of
 /// its model of the future.
 pub fn holds(action: &Action, facts: &Facts<'_>) -> Vec<Hold> {
-    let phase = action.phase();
-    RULES
-        .iter()
-        .filter(|rule| facts.rules.has(rule.name) && (phase == Phase::Begin || rule.judges_finishing))
-        .filter_map(|rule| rules::verdict(rule, action, facts).err())
-        .collect()
+    facts.rules.judging(action).filter_map(|rule| rules::verdict(rule, action, facts).err()).collect()
 }
 
 /// True if no rule has a hold against the action. Stops at the first that has.
 pub fn allows(action: &Action, facts: &Facts<'_>) -> bool {
-    let phase = action.phase();
-    RULES
-        .iter()
-        .filter(|rule| facts.rules.has(rule.name) && (phase == Phase::Begin || rule.judges_finishing))
-        .all(|rule| rules::verdict(rule, action, facts).is_ok())
+    facts.rules.judging(action).all(|rule| rules::verdict(rule, action, facts).is_ok())
 }
 
 /// The waivers without which an action would be held: each is shown wherever it acts.
@@ -58,7 +49,7 @@ pub fn waived(action: &Action, facts: &Facts<'_>) -> Vec<Waiver> {
         return Vec::new();
     }
     let would_hold = |rule: &Rule| (rule.judge)(action, facts).err();
-    let judged = RULES.iter().filter(|rule| facts.rules.has(rule.name)).filter_map(would_hold);
+    let judged = facts.rules.judging(action).filter_map(would_hold);
     let mut waived: Vec<Waiver> = judged.filter_map(|hold| facts.waiver_of(&hold, action)).cloned().collect();
     waived.dedup();
     waived

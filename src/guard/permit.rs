@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::rules::{RULES, claim_on_node};
-use crate::model::{Action, Claim, GroupName, NodeName, Phase};
+use super::rules::claim_on_node;
+use crate::model::{Action, Claim, GroupName, NodeName};
 
 /// Leave to do one action. Only [`super::judge`] can make one, and performing uses it up.
 #[derive(Debug, PartialEq, Eq, Hash, Serialize)]
@@ -111,10 +111,8 @@ impl Permit {
 /// Makes the permit. Each rule in force adds the checks by which the node itself can see the rule broken.
 pub(super) fn issue(action: Action, facts: &Facts<'_>) -> Permit {
     let mut checks = Vec::new();
-    for rule in RULES {
-        if facts.rules.has(rule.name) && (action.phase() == Phase::Begin || rule.judges_finishing) {
-            (rule.checks)(&action, facts, &mut checks);
-        }
+    for rule in facts.rules.judging(&action) {
+        (rule.checks)(&action, facts, &mut checks);
     }
     checks.sort();
     checks.dedup();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
 use crate::desired::NodeSpec;
-use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RULES, RuleSet};
+use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RuleSet};
 use crate::model::time::{between, later, words};
 use crate::model::{
     Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Standing, Time, Waiver,
@@ -488,11 +488,7 @@ pub(super) fn inputs(facts: &Facts<'_>) -> Arc<str> {
 
 /// The names of the rules that judged an action.
 pub(super) fn rules_asked(action: &Action, rules: RuleSet) -> Vec<String> {
-    RULES
-        .iter()
-        .filter(|r| rules.has(r.name) && (action.phase() == Phase::Begin || r.judges_finishing))
-        .map(|r| r.name.to_string())
-        .collect()
+    rules.judging(action).map(|r| r.name.to_string()).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! Steps that touch neither the world nor anybody else are taken together with the one before: the driver's foresight
 //! (asked of the world as it is at the look that is judged on), the journal, and the heartbeat.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use rollward::plan::{self, Decision};
 use rollward::reconcile::{Around, Effect, Input, Memory, Turn};
 use rollward::record::EntryKind;
 
+use super::search::{Counts, count};
 use super::worlds::{LONG, NOW, WorldId, Worlds, later_by, rewrite_action, settled};
 
 /// A controller, by its number.
@@ -113,8 +114,8 @@ pub struct Controllers {
     list: Vec<Controller>,
     saw: HashMap<(CtlId, WorldId, WorldId), CtlId>,
     answered: HashMap<(CtlId, String), CtlId>,
-    /// Rules that had a hold at some look.
-    pub said_no: BTreeSet<RuleName>,
+    /// How often each rule had a hold.
+    pub said_no: Counts<RuleName>,
     /// Times that the real decision was made.
     pub decided: u64,
 }
@@ -127,7 +128,7 @@ impl Controllers {
             list: Vec::new(),
             saw: HashMap::new(),
             answered: HashMap::new(),
-            said_no: BTreeSet::new(),
+            said_no: Counts::new(),
             decided: 0,
         }
     }
@@ -348,7 +349,7 @@ impl Controllers {
                     for entry in &entries {
                         if let EntryKind::Decided { holds, .. } = &entry.what {
                             let words = holds.iter().filter_map(|h| h.split(' ').next());
-                            self.said_no.extend(words.filter_map(RuleName::from_word));
+                            count(&mut self.said_no, words.filter_map(RuleName::from_word));
                         }
                     }
                     Input::Recorded(Ok(()))
@@ -377,7 +378,7 @@ impl Controllers {
     /// The controller that has this turn now, without the time and the words in it.
     fn kept(&mut self, id: CtlId, turn: Turn, mut next: Next, at: &Moment, heard: Option<Heard>) -> CtlId {
         if let Some(look) = &turn.memory.last_look {
-            self.said_no.extend(look.decision.holds().iter().map(|h| h.rule));
+            count(&mut self.said_no, look.decision.holds().iter().map(|h| h.rule));
         }
         let now = |moment: Time| settled(earlier(later(moment, Duration::from_secs(1)), at.offset)).min(NOW);
         let (mut history, mut memory) = (turn.history.clone(), turn.memory.essence());

@@ -76,10 +76,21 @@ pub struct Worldly {
 /// What was seen to occur.
 #[derive(Default)]
 pub struct Seen {
-    pub faults: BTreeSet<Fault>,
-    pub actions: BTreeSet<ActionKind>,
-    pub refused: BTreeSet<String>,
+    pub faults: Counts<Fault>,
+    pub actions: Counts<ActionKind>,
+    /// By the check that refused an order on its node.
+    pub refused: Counts<String>,
     pub steps: u64,
+}
+
+/// How often each was seen.
+pub type Counts<T> = BTreeMap<T, u64>;
+
+/// Counts one more of each.
+pub fn count<T: Ord>(counts: &mut Counts<T>, seen: impl IntoIterator<Item = T>) {
+    for one in seen {
+        *counts.entry(one).or_default() += 1;
+    }
 }
 
 /// What came of an order: the world after it, the answer, and what it counts against us.
@@ -211,7 +222,7 @@ impl Search {
         let befalls = if state.faults_left > 0 { self.befalls(state.world) } else { [].into() };
         for worldly in self.worldly(state.world).iter().chain(befalls.iter()) {
             let faults_left = state.faults_left - u8::from(worldly.fault.is_some());
-            self.seen.faults.extend(worldly.fault);
+            count(&mut self.seen.faults, worldly.fault);
             let to = State { world: worldly.to, faults_left, ..state };
             steps.push(Step { to, label: Label::Happens(worldly.event.clone()), wrong: worldly.wrong.clone() });
         }
@@ -265,14 +276,14 @@ impl Search {
                 }
             }
             Next::Act(order) => {
-                self.seen.actions.insert(order.action.kind());
+                count(&mut self.seen.actions, [order.action.kind()]);
                 for (fate, fault) in fates(&order.action) {
                     if fault.is_some() && !may_fail {
                         continue;
                     }
                     let (world, answer, wrong) = self.perform(state.world, id, fate);
                     if let Answer::Refused { check, .. } = &answer {
-                        self.seen.refused.insert(check.clone());
+                        count(&mut self.seen.refused, [check.clone()]);
                         if fault.is_some() {
                             continue;
                         }
@@ -313,7 +324,7 @@ impl Search {
                 steps.push(Step { to, label: Label::Dies, wrong: Vec::new() });
             }
         }
-        self.seen.faults.extend(seen);
+        count(&mut self.seen.faults, seen);
     }
 
     /// What comes of an order that a controller is about to give.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Rule, max_unavailable, package, preflight, quorum, say, standby_first, version, window};
+use super::{Rule, say};
 use crate::guard::Facts;
 use crate::guard::facts::{ClusterFacts, FleetFacts, RollState, roll_has_begun};
 use crate::model::time::{later, stamp, words};
@@ -36,18 +36,16 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
 fn slot_is_of_use(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let Action::Stage { node, .. } = action else { return Ok(()) };
     let pause = Action::Pause { node: node.clone() };
-    [
-        standby_first::RULE,
-        version::RULE,
-        package::RULE,
-        quorum::RULE,
-        max_unavailable::RULE,
-        window::RULE,
-        preflight::RULE,
-    ]
-    .iter()
-    .filter(|rule| facts.rules.has(rule.name))
-    .try_for_each(|rule| super::verdict(rule, &pause, facts))
+    let worth = [
+        RuleName::StandbyFirst,
+        RuleName::Version,
+        RuleName::Package,
+        RuleName::Quorum,
+        RuleName::MaxUnavailable,
+        RuleName::Window,
+        RuleName::Preflight,
+    ];
+    facts.rules.those(&worth).try_for_each(|rule| super::verdict(rule, &pause, facts))
 }
 
 fn others<'a>(me: &'a ClusterName, fleet: &'a FleetFacts) -> impl Iterator<Item = (&'a ClusterName, &'a ClusterFacts)> {

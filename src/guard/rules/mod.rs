@@ -2,7 +2,7 @@
 
 use super::facts::Facts;
 use super::permit::Check;
-use crate::model::{Action, Hold, MarkKind, NodeName, RuleName};
+use crate::model::{Action, Hold, MarkKind, NodeName, Phase, RuleName};
 use crate::observed::Membership;
 
 mod active_node;
@@ -40,6 +40,7 @@ pub use fence::claimable;
 pub use table::table;
 
 /// One rule.
+#[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// Its stable name.
     pub name: RuleName,
@@ -98,25 +99,48 @@ fn our_mark_while_down(node: &NodeName, facts: &Facts<'_>) -> bool {
     down && facts.seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Pause { node: n } if n == node))
 }
 
-/// Which rules are in force: all of them, but for tests that show what each is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RuleSet(u32);
+/// Which rules are in force, and the table they stand in: all of them, as they are, but for tests that show what each is
+/// for.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleSet {
+    table: &'static [Rule],
+    /// A bit for each name.
+    in_force: u32,
+}
 
 impl RuleSet {
     /// Every rule: the only set that the product itself uses.
-    pub const ALL: RuleSet = RuleSet(u32::MAX);
+    pub const ALL: RuleSet = RuleSet::of(RULES);
 
     /// No rule, for the test that shows that the simulator counts what the guard prevents.
-    pub const NONE: RuleSet = RuleSet(0);
+    pub const NONE: RuleSet = RuleSet { table: RULES, in_force: 0 };
+
+    /// Every rule of another table: for tests that show that a rule is found out that says yes where it must not.
+    pub const fn of(table: &'static [Rule]) -> RuleSet {
+        RuleSet { table, in_force: u32::MAX }
+    }
 
     /// Every rule but this one and those taken out before.
     #[must_use]
     pub fn without(self, rule: RuleName) -> RuleSet {
-        RuleSet(self.0 & !(1 << rule as u32))
+        RuleSet { in_force: self.in_force & !(1 << rule as u32), ..self }
     }
 
     /// Whether a rule is in force.
     pub fn has(self, rule: RuleName) -> bool {
-        self.0 & (1 << rule as u32) != 0
+        self.in_force & (1 << rule as u32) != 0
+    }
+
+    /// The rules in force that judge an action.
+    pub(crate) fn judging(self, action: &Action) -> impl Iterator<Item = &'static Rule> {
+        let phase = action.phase();
+        let asked = move |rule: &&Rule| self.has(rule.name) && (phase == Phase::Begin || rule.judges_finishing);
+        self.table.iter().filter(asked)
+    }
+
+    /// Those of the rules named that are in force, in this order.
+    fn those(self, names: &[RuleName]) -> impl Iterator<Item = &'static Rule> {
+        let named = move |name: &RuleName| self.table.iter().find(|rule| rule.name == *name);
+        names.iter().filter(move |name| self.has(**name)).filter_map(named)
     }
 }
