@@ -152,6 +152,32 @@ fn manifests_change_under_a_running_daemon() {
     assert_eq!(text.matches("8.3.279.6").count(), 2, "{text}");
 }
 
+/// What the window holds begins at once when it is waived by command, and is held again when the waiver is taken back.
+#[test]
+fn a_waiver_reaches_a_running_daemon() {
+    let mut host = Host::new();
+    let window = "{days: [sun], from: \"03:00\", to: \"05:00\", timeZone: UTC}";
+    let policy = POLICY.replace("work: {when: anytime}", &format!("work: {{when: window}}, windows: [{window}]"));
+    host.write("policy.yaml", &policy);
+    // A Saturday, and slow enough for the window to stay shut.
+    host.write("mbx.yaml", &pair("act", "60"));
+    host.start(&[]);
+    host.until_told("window holds");
+    assert!(!host.told().contains("begin "), "it began outside the window:\n{}", host.told());
+
+    let waive = |end: &[&str]| {
+        let what = ["waive", "mbx-ccr-01", "window", "--node", "EXNODE2", "--action", "install"];
+        let done = host.run(&[&what, end, &["--manifests", "manifests"]].concat());
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    waive(&["--for", "12h", "--why", "incident 4711"]);
+    host.until_told("begin      Install exchange-2007-sp3-ru8-v3 on EXNODE2");
+    assert!(host.told().contains("waived window of EXNODE2 for Install"), "{}", host.told());
+    assert!(host.told().contains("incident 4711"), "{}", host.told());
+    waive(&["--lift"]);
+    host.until_told("took the waiver of window of EXNODE2 for Install back");
+}
+
 /// Killed in the middle of an install and started again, with its state or without: the same handoffs, nothing lost.
 #[test]
 fn a_daemon_that_is_killed_is_followed_by_one_that_finishes() {

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rollward::guard::{Approval, PlannedHandoff};
-use rollward::model::{Action, Answer, ClusterName, HandoffStyle, Time};
+use rollward::model::{Action, Answer, ClusterName, HandoffStyle, Time, Waivable, WaivedAction, WaivedFor, Waiver};
 use rollward::record::{
     Change, Entry, EntryKind, Filter, FolderLock, OpenError, OpenMode, ReadError, Roll, RollCounts, ShownPlan, Store,
     WriteError,
@@ -64,6 +64,11 @@ fn approval() -> Approval {
     }
 }
 
+fn waiver(rule: Waivable, until: &str) -> Waiver {
+    let (subject, action) = (WaivedFor::Node("EXNODE1".into()), WaivedAction::Install);
+    Waiver { rule, subject, action, why: "piloted".into(), until: until.parse().unwrap(), by: "ann".into() }
+}
+
 /// One line of each kind, each variant of an answer and an outcome among them.
 fn one_of_each() -> Vec<EntryKind> {
     let counts = RollCounts { planned: 1, floor: 1, optimum: 1, spent: 0, forced: 2 };
@@ -85,6 +90,8 @@ fn one_of_each() -> Vec<EntryKind> {
         EntryKind::Outage { group: "MBX1".into(), lasted: took },
         EntryKind::Approved { approval: approval() },
         EntryKind::ApprovalVoid { hash: "other".into(), why: "a failover".into() },
+        EntryKind::WaiverGiven { waiver: waiver(Waivable::Soak, "2017-04-02T00:00:00Z") },
+        EntryKind::WaiverLifted { waiver: waiver(Waivable::Soak, "2017-04-02T00:00:00Z"), by: "bob".into() },
         EntryKind::Commanded { what: "stop".into(), by: "ann".into() },
         EntryKind::Alarm { what: "look".into() },
         EntryKind::Converged { counts },
@@ -110,7 +117,7 @@ fn every_kind_of_line_comes_back_as_it_was() {
             assert!(matches!(store.inputs(id), Err(ReadError::NoEntry { .. })));
         }
     }
-    assert_eq!(kinds.len(), 13, "a kind is missing from this test");
+    assert_eq!(kinds.len(), 15, "a kind is missing from this test");
     let expected: Vec<Entry> = lines
         .into_iter()
         .map(|mut line| {
@@ -125,17 +132,32 @@ fn every_kind_of_line_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_waiver_survives_a_restart_until_it_is_over_replaced_or_taken_back() {
+    let home = tempfile::tempdir().unwrap();
+    let long = waiver(Waivable::Window, "2027-03-01T06:00:00Z");
+    let over = waiver(Waivable::Budget, "2017-03-01T00:00:00Z");
+    let longer = Waiver { until: "2027-04-01T06:00:00Z".parse().unwrap(), ..long.clone() };
+    let soak = waiver(Waivable::Soak, "2027-03-01T06:00:00Z");
+    for waiver in [&over, &long, &longer, &soak] {
+        write(home.path()).append(&entry(EntryKind::WaiverGiven { waiver: waiver.clone() })).unwrap();
+    }
+    assert_eq!(write(home.path()).waivers(&mbx()).unwrap(), [soak.clone(), longer.clone()]);
+    write(home.path()).append(&entry(EntryKind::WaiverLifted { waiver: soak, by: "ann".into() })).unwrap();
+    assert_eq!(write(home.path()).waivers(&mbx()).unwrap(), [longer]);
+}
+
+#[test]
 fn history_is_filtered_and_ends_with_the_latest() {
     let home = tempfile::tempdir().unwrap();
     let store = write(home.path());
     store.write(&one_of_each().into_iter().map(|what| entry(what).into()).collect::<Vec<Change>>()).unwrap();
     let count = |filter: Filter| store.history(&filter, 100).unwrap().len();
-    assert_eq!(count(Filter { cluster: Some(mbx()), ..Filter::default() }), 16);
+    assert_eq!(count(Filter { cluster: Some(mbx()), ..Filter::default() }), one_of_each().len());
     assert_eq!(count(Filter { cluster: Some("other".into()), ..Filter::default() }), 0);
     assert_eq!(count(Filter { kind: Some("answered".into()), ..Filter::default() }), 3);
     assert_eq!(count(Filter { node: Some("EXNODE1".into()), ..Filter::default() }), 7);
     assert_eq!(count(Filter { group: Some("MBX1".into()), ..Filter::default() }), 3);
-    assert_eq!(count(Filter { since: Some(noon()), ..Filter::default() }), 16);
+    assert_eq!(count(Filter { since: Some(noon()), ..Filter::default() }), one_of_each().len());
     let later = noon() + Duration::from_millis(1);
     assert_eq!(count(Filter { since: Some(later), ..Filter::default() }), 0);
     let last = store.history(&Filter::default(), 2).unwrap();
