@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo test --test integration soak -- --nocapture       # the default slice, with what it covered
 //! SOAK_RUNS=20000 SOAK_SEED=7 cargo test --test integration soak::estates
+//! SOAK_FROM=5765 SOAK_RUNS=5766 SOAK_SEED=1 cargo test --test integration soak::estates   # one of them
 //! SOAK_FILE=target/soak/seed-7-run-42.yaml cargo test --test integration soak::a_file -- --nocapture
 //! ```
 //!
@@ -46,6 +47,9 @@ const HARMLESS: &[FaultKind] = &[
     FaultKind::HostClockJump,
 ];
 
+/// Effects of one run after which its loops spin: the longest that end by themselves take a twentieth of it.
+const EFFECTS: u64 = 20_000;
+
 /// Runs where nothing else is asked for.
 pub const SLICE: u64 = 5_000;
 
@@ -53,7 +57,7 @@ pub const SLICE: u64 = 5_000;
 #[test]
 fn estates_end_well_whatever_befalls_them() {
     let (runs, seed) = (number("SOAK_RUNS", SLICE), number("SOAK_SEED", 1));
-    let next = AtomicU64::new(0);
+    let next = AtomicU64::new(number("SOAK_FROM", 0));
     let work = || {
         let strategy = worlds::estates();
         let mut tally = Tally::default();
@@ -64,8 +68,16 @@ fn estates_end_well_whatever_befalls_them() {
             }
             let tree = strategy.new_tree(&mut runner(seed, index)).expect("any draw is an estate");
             let estate = tree.current();
+            if number("SOAK_SAY", 0) > 0 {
+                eprintln!("begin {index}");
+                let _ = std::fs::write(format!("/tmp/h1-est-{index}.yaml"), estate.text());
+            }
             let told = live(&estate);
-            tally.add(&estate, &told);
+            if number("SOAK_SAY", 0) > 0 {
+                eprintln!("end {index}");
+                let _ = std::fs::remove_file(format!("/tmp/h1-est-{index}.yaml"));
+            }
+            tally.add(index, &estate, &told);
             if told.as_ref().is_ok_and(|told| !told.wrong.is_empty()) {
                 tally.wrong.push(shrink(&mut *Box::new(tree), seed, index));
             }
@@ -116,6 +128,7 @@ struct Told {
     end: RunEnd,
     wrong: Vec<String>,
     journal: String,
+    effects: u64,
 }
 
 fn live(estate: &Estate) -> Result<Told, String> {
@@ -125,6 +138,7 @@ fn live(estate: &Estate) -> Result<Told, String> {
 fn live_text(text: &str) -> Result<Told, String> {
     let desired = read(text)?;
     let mut simulated = open(&desired, RuleSet::ALL).map_err(|e| e.to_string())?;
+    simulated.effects_left = Some(EFFECTS);
     let started = simulated.now;
     let mut wrong = Vec::new();
     let optimum = optimum(&mut simulated, &desired, &mut wrong);
@@ -145,6 +159,9 @@ fn live_text(text: &str) -> Result<Told, String> {
     if end.end == End::Converged {
         wrong.extend(second_plans(&mut simulated));
     }
+    if end.end == End::Killed {
+        wrong.push(format!("{EFFECTS} effects were not enough: the loops spin"));
+    }
     if end.end == End::AtRest && end.held_by.is_empty() {
         wrong.push("at rest, and no hold has a name".into());
     }
@@ -156,7 +173,7 @@ fn live_text(text: &str) -> Result<Told, String> {
             let _ = writeln!(journal, "{h:>3}:{m:02}:{s:02} {} {}", entry.cluster, entry.what);
         }
     }
-    Ok(Told { end, wrong, journal })
+    Ok(Told { end, wrong, journal, effects: simulated.effects })
 }
 
 /// The fewest handoffs with which every cluster gets there, as planned at the first look; its certificate is checked.
@@ -253,10 +270,12 @@ struct Tally {
     handoffs: u64,
     extra: u64,
     actions: u64,
+    /// Most effects of a run, and which.
+    longest: (u64, u64),
 }
 
 impl Tally {
-    fn add(&mut self, estate: &Estate, told: &Result<Told, String>) {
+    fn add(&mut self, index: u64, estate: &Estate, told: &Result<Told, String>) {
         self.runs += 1;
         let told = match told {
             Ok(told) => told,
@@ -276,6 +295,7 @@ impl Tally {
         self.handoffs += told.end.handoffs;
         self.extra += told.end.extra_handoffs;
         self.actions += told.end.actions;
+        self.longest = self.longest.max((told.effects, index));
         if told.end.faults_fired.is_empty() {
             // It was judged like any other, but a roll that nothing befell is no soak.
             self.throw_away("no fault fired");
@@ -294,6 +314,7 @@ impl Tally {
         self.handoffs += other.handoffs;
         self.extra += other.extra;
         self.actions += other.actions;
+        self.longest = self.longest.max(other.longest);
         add_up(&mut self.why_thrown, other.why_thrown);
         add_up(&mut self.nodes, other.nodes);
         add_up(&mut self.roles, other.roles);
@@ -306,7 +327,8 @@ impl Tally {
     fn told(&self) -> String {
         format!(
             "{} runs, {} thrown away: {:?}\n  nodes     {:?}\n  roles     {:?}\n  ended     {:?}\n  \
-             held by   {:?}\n  faults    {:?}\n  actions   {}\n  handoffs  {} ({} beyond the optimum)",
+             held by   {:?}\n  faults    {:?}\n  actions   {}\n  handoffs  {} ({} beyond the optimum)\n  \
+             longest   {} effects, run {}",
             self.runs,
             self.thrown,
             self.why_thrown,
@@ -317,7 +339,9 @@ impl Tally {
             self.fired,
             self.actions,
             self.handoffs,
-            self.extra
+            self.extra,
+            self.longest.0,
+            self.longest.1
         )
     }
 }

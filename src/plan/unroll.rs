@@ -17,8 +17,8 @@ use super::decide::decide;
 use super::search::solve;
 use super::{Certificate, Decision, Plan, Step, claim, handoffs, hash, outage};
 
-/// More steps than any roll has: eight nodes with seven roles take about sixty.
-const MOST_STEPS: usize = 10_000;
+/// More steps and waits for each node and group than any roll has: eight nodes with seven roles take about sixty.
+const MOST_TURNS: usize = 64;
 
 /// Rules that a person answers to with one word. A plan shows what follows once they have.
 const ASSUMED: [RuleName; 2] = [RuleName::Approval, RuleName::Mode];
@@ -150,7 +150,7 @@ impl<'a> Future<'a> {
             Decision::Act(action) => Decision::Act(action.clone()),
             _ => decide(&self.at(self.rules)),
         };
-        while self.steps.len() < MOST_STEPS {
+        for _ in 0..MOST_TURNS * (self.seen.nodes.len() + self.seen.groups.len()) {
             match next {
                 Decision::Act(action) => self.step(action),
                 Decision::Wait { holds, until } => {

@@ -11,7 +11,7 @@ use crate::model::{Action, Evidence, Hold, NodeName, ReleaseKind, Rollup, Rollup
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Package,
-    judges: "Install; ahead of it, Stage, Pause and Handoff",
+    judges: "Install; ahead of it, Stage, Pause, StopCluster and Handoff",
     judges_finishing: false,
     says_no_to: "a package that nobody has declared, or that is not on the node with the declared SHA-256",
     judge,

@@ -1,4 +1,4 @@
-//! `preflight`: nothing is paid before knowing. A node is not paused, nor vacated, when its install would be refused.
+//! `preflight`: nothing is paid before knowing. A node is not paused, stopped or vacated when its install would be refused.
 //!
 //! What other rules say of the install they say themselves, ahead of it, with their own names: baseline, interim
 //! updates and downgrades (`version`), the package (`package`), standby order (`standby-first`), votes (`quorum`),
@@ -13,7 +13,7 @@ use crate::observed::{Group, GroupKind, GroupState};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Preflight,
-    judges: "Pause, Handoff",
+    judges: "Pause, StopCluster, Handoff",
     judges_finishing: false,
     says_no_to: "costs paid before knowing: the node to be worked on lacks disk, waits for a reboot, differs from its \
                  service baseline, or has its replication suspended; a backup runs, or a role is not online; or what the install's own rules say of it",

@@ -1,5 +1,5 @@
 //! The install that an action is, or leads to. Nothing is paid before knowing: what would refuse the install of a node
-//! refuses already the pause of that node, and the handoff that vacates it.
+//! refuses already the pause of that node, the stop of its cluster service, and the handoff that vacates it.
 
 use crate::guard::Facts;
 use crate::model::{Action, NodeName, Rollup, RuleName, Standing};
@@ -24,7 +24,10 @@ pub(super) struct Prospect<'a> {
 pub(super) fn prospect<'a>(action: &'a Action, facts: &Facts<'a>) -> Option<Prospect<'a>> {
     let (node, now) = match action {
         Action::Install { node, .. } | Action::Uninstall { node, .. } => (node, true),
-        Action::Pause { node } | Action::Handoff { from: node, .. } | Action::StopRole { node, .. }
+        Action::Pause { node }
+        | Action::StopCluster { node }
+        | Action::Handoff { from: node, .. }
+        | Action::StopRole { node, .. }
             if facts.rules.has(RuleName::Preflight) =>
         {
             (node, false)

@@ -21,7 +21,7 @@ use crate::observed::{Group, GroupKind, Membership};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::StandbyFirst,
-    judges: "Install, Uninstall; ahead of them, Pause and Handoff",
+    judges: "Install, Uninstall; ahead of them, Pause, StopCluster and Handoff",
     judges_finishing: false,
     says_no_to: "leaving a source's node above any of its standby targets (downwards: a target below its source); two \
                  targets of a role out at once, or one while its source is in the middle of a node; a relation that is \

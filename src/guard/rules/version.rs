@@ -10,7 +10,7 @@ use crate::observed::Node;
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Version,
-    judges: "Install, Uninstall; ahead of them, Pause and Handoff",
+    judges: "Install, Uninstall; ahead of them, Pause, StopCluster and Handoff",
     judges_finishing: false,
     says_no_to: "a wrong baseline, an interim update, a downgrade that the manifest does not allow, a denied rollup, a \
                  rollup other than the node's target",
