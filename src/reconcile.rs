@@ -240,6 +240,11 @@ impl Turn {
         self.note_decision(&decision, &seen, around);
         self.memory.last_look = Some(LastLook { seen: Arc::new(seen), decision: Arc::new(decision.clone()) });
         let Some(seen) = self.memory.last_look.as_ref().map(|l| Arc::clone(&l.seen)) else { return self.look() };
+        if let Decision::Act(action) = &decision
+            && let Some(at) = self.memory.tried_again_at(action).filter(|at| *at > around.now)
+        {
+            return self.keep_or_give_up_claim(&seen, Wake::Due(at), around);
+        }
         match decision {
             Decision::Act(action) if self.holds_claim(&action, &seen, around) => self.look_again(action),
             Decision::Act(action) => self.claim(action, &seen, around),
@@ -352,7 +357,8 @@ impl Turn {
             }
             Err(holds) => {
                 self.say_refused(&action, &holds, around);
-                self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
+                let wake = self.memory.try_again(around.now);
+                self.close(wake, around)
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
 use super::names::{GroupName, Holder, NodeName};
-use super::time::Time;
+use super::time::{Time, shifted};
 
 /// `number@holder`: who is in charge of a cluster. The number is the epoch; it fences, it does not elect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -104,6 +105,28 @@ impl MarkKind {
     /// True for what a controller wrote for its own work and must remove in the end; false for a person's.
     pub fn is_controllers(&self) -> bool {
         !matches!(self, MarkKind::Stop { .. })
+    }
+}
+
+impl Mark {
+    /// True if it is the same mark, whatever clock its times are told by.
+    pub fn is(&self, other: &Mark) -> bool {
+        let same_kind = match (&self.kind, &other.kind) {
+            (
+                MarkKind::StoppedRole { group, to, deadline: _ },
+                MarkKind::StoppedRole { group: other_group, to: other_to, deadline: _ },
+            ) => group == other_group && to == other_to,
+            (kind, other) => kind == other,
+        };
+        same_kind && self.epoch == other.epoch && self.holder == other.holder
+    }
+
+    /// Tells its times by a clock that is ahead by so much.
+    pub fn shift(&mut self, by: SignedDuration) {
+        self.at = shifted(self.at, by);
+        if let MarkKind::StoppedRole { deadline, .. } = &mut self.kind {
+            *deadline = shifted(*deadline, by);
+        }
     }
 }
 

@@ -61,7 +61,11 @@ pub(super) fn arrived_broken(ask: &mut Ask<'_>) -> Option<Decision> {
             _ => false,
         });
         let start = Action::StartRole { group: name.clone(), node: owner.clone() };
-        if ours && let Some(decision) = ask.may(start) {
+        // What was tried before may still be under way.
+        if ours
+            && !is_at_work_on(owner, facts)
+            && let Some(decision) = ask.may(start)
+        {
             return Some(decision);
         }
     }

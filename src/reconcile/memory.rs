@@ -11,6 +11,7 @@ use crate::model::time::{between, later, shifted};
 use crate::model::{Action, Claim, ClusterName, GroupName, NodeName, Time};
 use crate::observed::Observation;
 use crate::plan::Decision;
+use crate::reconcile::Wake;
 use crate::record::{EntryKind, RollCounts};
 
 /// How often a claim's heartbeat is written while it is held.
@@ -21,6 +22,9 @@ pub const SILENCE: Duration = Duration::from_secs(90);
 
 /// How often a cluster is looked at in which nothing is going on. A net under lost wake-ups.
 const IDLE_LOOK: Duration = Duration::from_secs(30);
+
+/// So many refusals in a row, and the back-off between them is at its longest.
+const MANY_MISSES: u32 = 8;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +55,8 @@ pub struct Memory {
     told: Option<EntryKind>,
     /// Refusals, lost claims and finishing actions that did not take, in a row; paces what is tried again.
     pub(super) misses: u32,
+    /// The last finishing action that did not take: when that was seen, and how often in a row.
+    failed_finish: Option<(Action, Time, u32)>,
     /// Paces idle looks of many clusters apart.
     pace: u64,
 }
@@ -144,8 +150,34 @@ impl Memory {
     /// When to look again after an action: at once at first, more seldom as it takes longer.
     pub fn soon(&self, now: Time) -> Duration {
         let elapsed = self.pending.iter().map(|p| between(p.since, now)).min().unwrap_or_default();
-        let back_off = Duration::from_millis(250) * (1 << self.misses.min(8));
+        let back_off = Duration::from_millis(250) * (1 << self.misses.min(MANY_MISSES));
         (elapsed / 8).max(back_off).min(Duration::from_secs(60))
+    }
+
+    /// When to try again what was refused: soon, but after many refusals in a row no time alone will allow it.
+    pub(super) fn try_again(&self, now: Time) -> Wake {
+        let at = later(now, self.soon(now));
+        if self.misses > MANY_MISSES { Wake::Idle(at) } else { Wake::Due(at) }
+    }
+
+    /// Takes note of a finishing action that did not take.
+    pub(super) fn finish_failed(&mut self, action: &Action, now: Time) {
+        let before = self.failed_finish.take().filter(|(last, ..)| last == action).map_or(0, |(_, _, times)| times);
+        self.failed_finish = Some((action.clone(), now, before.saturating_add(1)));
+    }
+
+    /// Takes note of an action that came to its end as it should.
+    pub(super) fn succeeded(&mut self, action: &Action) {
+        self.misses = 0;
+        self.failed_finish.take_if(|(last, ..)| last == action);
+    }
+
+    /// When this is tried again, if it is a finishing action that did not take: for ever, but after a pause that
+    /// doubles from a second up to ten minutes.
+    pub(super) fn tried_again_at(&self, action: &Action) -> Option<Time> {
+        let (_, failed, times) = self.failed_finish.as_ref().filter(|(last, ..)| last == action)?;
+        let pause = Duration::from_secs(1) * (1 << (times - 1).min(10));
+        Some(later(*failed, pause.min(Duration::from_secs(600))))
     }
 
     /// True if a held claim's heartbeat should be written.
@@ -162,6 +194,7 @@ impl Memory {
     pub(super) fn clock_jumped(&mut self, by: SignedDuration) {
         let times = self.pending.iter_mut().map(|p| &mut p.since);
         let times = times.chain(&mut self.converged_since).chain(&mut self.beat_at);
+        let times = times.chain(self.failed_finish.iter_mut().map(|(_, at, _)| at));
         let times = times.chain(self.down_since.values_mut()).chain(self.foreign.iter_mut().map(|(_, since)| since));
         times.for_each(|at| *at = shifted(*at, by));
     }

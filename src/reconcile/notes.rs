@@ -123,8 +123,9 @@ impl Turn {
             };
             self.memory.trouble = failure.as_ref().map(|why| format!("{action}: {why}"));
             match (&failure, action.phase()) {
-                (None, _) => self.memory.misses = 0,
+                (None, _) => self.memory.succeeded(&action),
                 (Some(why), Phase::Finish) => {
+                    self.memory.finish_failed(&action, now);
                     self.memory.misses += 1;
                     if self.memory.misses == 3 {
                         let what = format!("{action} does not take: {why}; it is tried for ever");

@@ -57,17 +57,28 @@ fn strikes_another_role(effect: &SideEffect, action: &Action, facts: &Facts<'_>)
         return false;
     }
     match facts.seen.groups.get(&effect.group) {
-        // What finishes may bring up again what is down: a resume lets a role come that has nowhere to run.
-        Some(group) if action.phase() == Phase::Finish && is_rescue(effect, group, facts) => false,
+        // What finishes may bring up again what is down: a resume lets a role come that has nowhere to run. So may the
+        // room that a role leaves behind.
+        Some(group) if may_rescue(action) && is_rescue(effect, group, facts) => false,
         Some(group) => facts.desired.kind_of(&effect.group, group) == GroupKind::Role,
         None => facts.desired.groups.get(&effect.group).is_none_or(|spec| spec.kind == GroupKind::Role),
     }
 }
 
+fn may_rescue(action: &Action) -> bool {
+    action.phase() == Phase::Finish || matches!(action, Action::Handoff { .. })
+}
+
 /// The role serves nobody where it is and cannot, and would after the effect. One that was stopped where it could run
 /// is about to be started again, and the cluster would move it then.
 fn is_rescue(effect: &SideEffect, group: &Group, facts: &Facts<'_>) -> bool {
-    let nowhere = || group.owner.surely(|owner| owner.as_ref().is_none_or(|owner| !facts.seen.is_up(owner)));
+    let nowhere = || match (&group.owner, &effect.kind) {
+        (Known::Known { value: Some(owner), .. }, _) => !facts.seen.is_up(owner),
+        (Known::Known { value: None, .. }, _) => true,
+        // A cluster without quorum names no owners, and nothing runs in it.
+        (Known::Unknown { .. }, SideEffectKind::Moves { from, .. }) => !facts.seen.is_up(from),
+        (Known::Unknown { .. }, _) => false,
+    };
     !matches!(effect.kind, SideEffectKind::Stops { .. })
         && group.state.surely(|state| match state {
             GroupState::Failed => true,

@@ -16,8 +16,21 @@ pub fn proof(action: &Action, seen: &Observation, targets: &dyn Targets) -> Proo
     let failure = work.and_then(|w| w.ended.as_ref()).and_then(|end| end.failure.clone());
     match (outcome(action, seen, targets), failure) {
         (Proof::NotYet | Proof::Contradicted(_), Some(failure)) => Proof::Contradicted(failure),
+        (Proof::NotYet, None) if work.is_some() => {
+            half_started(action, seen).map_or(Proof::NotYet, Proof::Contradicted)
+        }
         (proof, _) => proof,
     }
+}
+
+/// What a start left of a role that did not come up whole, although its work ended well.
+fn half_started(action: &Action, seen: &Observation) -> Option<String> {
+    let Action::StartRole { group, node } = action else { return None };
+    let state = match &seen.groups.get(group)?.state {
+        Known::Known { value: state @ (GroupState::PartiallyOnline | GroupState::Failed), .. } => state.word(),
+        _ => return None,
+    };
+    Some(format!("its work ended well, and {group:?} is {state} on {node}"))
 }
 
 /// The action's own work on any node.

@@ -243,7 +243,7 @@ impl Simulation {
     }
 
     /// Looks at the cluster from a host whose clock is off by so much: it writes down what its clock shows, and puts
-    /// what nodes remember on its own clock, too.
+    /// on its own clock, too, what nodes and marks say by the clocks of the nodes.
     pub fn observe_by(&mut self, off: SignedDuration, now: Time) -> Observation {
         self.advance_to(now);
         self.beat();
@@ -253,8 +253,12 @@ impl Simulation {
             None => (self.state.now, &self.state.world),
         };
         let mut seen = world.look(&self.cluster, shifted(at, off), &blind, &self.declared);
-        if !off.is_zero() {
-            seen.nodes.values_mut().for_each(|node| remembered(node).for_each(|at| *at = shifted(*at, off)));
+        let apart = off - SignedDuration::from_secs(self.state.skew);
+        if !apart.is_zero() {
+            seen.nodes.values_mut().for_each(|node| remembered(node).for_each(|at| *at = shifted(*at, apart)));
+            if let Known::Known { value, .. } = &mut seen.marks {
+                value.iter_mut().for_each(|mark| mark.shift(apart));
+            }
         }
         seen
     }

@@ -193,7 +193,7 @@ impl World {
         {
             return refused("lock", format!("{action} is running"));
         }
-        match self.store.marks.iter().position(|m| m == mark) {
+        match self.store.marks.iter().position(|m| m.is(mark)) {
             Some(i) => {
                 self.store.marks.remove(i);
                 Answer::Accepted
