@@ -186,7 +186,7 @@ impl Fleet {
                     && let Some(facts) = self.facts.clusters.get_mut(name)
                 {
                     facts.roll = RollState::InRoll;
-                    facts.in_the_middle = facts.in_the_middle.take().or_else(|| permit.action().node().cloned());
+                    facts.in_the_middle.extend(permit.action().node().cloned());
                 }
                 Step::Do(Effect::Perform(permit))
             }

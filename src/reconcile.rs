@@ -380,7 +380,10 @@ impl Turn {
     fn answered(&mut self, action: Action, answer: Answer, around: Around<'_>) -> Effect {
         self.note_answer(&action, &answer, around.now);
         // What was not begun, or perhaps not, changes nothing that would wake us. Neither does a mark that is gone at once.
-        let silent = !matches!(answer, Answer::Accepted) || matches!(action, Action::Release { .. });
+        // And beside what was begun, something else may begin.
+        let silent = !matches!(answer, Answer::Accepted)
+            || matches!(action, Action::Release { .. })
+            || self.desired.policy.limits.several_out();
         self.say(around.now, EntryKind::Answered { action, answer });
         let soon = later(around.now, self.memory.soon(around.now));
         self.close(if silent { Wake::Due(soon) } else { Wake::Idle(soon) }, around)

@@ -177,7 +177,16 @@ fn tell(file: &Path) -> (String, Vec<String>) {
         for (cluster, plan) in &planned {
             let own: Vec<&String> = done.iter().filter(|d| d.starts_with(&format!("{cluster}: "))).collect();
             let steps: Vec<String> = plan.steps.iter().map(|s| format!("{cluster}: {}", s.action)).collect();
-            if own != steps.iter().collect::<Vec<_>>() {
+            let mut planned: Vec<&String> = steps.iter().collect();
+            let mut own = own;
+            // Which of several nodes is back first, nobody can foretell where durations vary: then only the handoffs
+            // must be those that were planned.
+            if !is_foretold(&desired.clusters[cluster]) {
+                let is_handoff = |step: &&String| step.contains(": Handoff ");
+                own.retain(is_handoff);
+                planned.retain(is_handoff);
+            }
+            if own != planned {
                 wrong.push(format!("the run is not the plan of {cluster}"));
             }
             let handoffs: u32 = simulated.worlds[cluster].roles().map(|(_, notes)| notes.handoffs).sum();
@@ -202,6 +211,12 @@ fn tell(file: &Path) -> (String, Vec<String>) {
         }
     }
     (story, wrong)
+}
+
+/// Whether steps come in the order that was planned, whatever takes longer than planned.
+fn is_foretold(cluster: &desired::Cluster) -> bool {
+    let exact = cluster.driver.spec.get("exact") == Some(&serde_json::Value::Bool(true));
+    exact || !cluster.policy.limits.several_out()
 }
 
 /// What a world has to say against us, the worst first; compared as a whole.

@@ -320,6 +320,13 @@ pub struct Limits {
     pub back_off: Duration,
 }
 
+impl Limits {
+    /// Whether more than one node may be out at once.
+    pub fn several_out(&self) -> bool {
+        self.max_unavailable > 1
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -23,7 +23,7 @@ pub(super) fn cluster_facts(turn: &Turn, fleet: &FleetFacts) -> ClusterFacts {
         acts: desired.mode == Mode::Act,
         standby_clusters,
         nodes: BTreeMap::new(),
-        in_the_middle: None,
+        in_the_middle: BTreeSet::new(),
     };
     let Some(look) = &turn.memory.last_look else { return facts };
     let seen = &*look.seen;
@@ -54,26 +54,25 @@ fn roll_state(turn: &Turn, seen: &Observation, decision: &Decision) -> RollState
         return RollState::Converged { since: turn.memory.converged_since };
     }
     // What was begun after the look counts too.
-    let begun = roll_has_begun(&turn.desired, seen) || pending_begin(turn).is_some();
+    let begun = roll_has_begun(&turn.desired, seen) || pending_begins(turn).next().is_some();
     if begun { RollState::InRoll } else { RollState::Waiting }
 }
 
-/// The node of a begin that was given to the driver and whose end has not been seen.
-fn pending_begin(turn: &Turn) -> Option<&Action> {
-    turn.memory.pending.iter().map(|p| &p.action).find(|action| action.phase() == Phase::Begin)
+/// Begins that were given to the driver and whose end has not been seen.
+fn pending_begins(turn: &Turn) -> impl Iterator<Item = &Action> {
+    turn.memory.pending.iter().map(|p| &p.action).filter(|action| action.phase() == Phase::Begin)
 }
 
-/// The node that is in the middle of being worked on.
-fn middle(turn: &Turn, seen: &Observation) -> Option<NodeName> {
-    let marked = seen.known_marks().find_map(|m| match &m.kind {
+/// The nodes that are in the middle of being worked on.
+fn middle(turn: &Turn, seen: &Observation) -> BTreeSet<NodeName> {
+    let marked = seen.known_marks().filter_map(|m| match &m.kind {
         MarkKind::Pause { node } => Some(node.clone()),
         MarkKind::InProgress { action } if action.phase() == Phase::Begin => action.node().cloned(),
         _ => None,
     });
-    let begun = || pending_begin(turn).and_then(Action::node).cloned();
-    marked
-        .or_else(begun)
-        .or_else(|| seen.nodes.iter().find(|(_, n)| n.running_work().is_some()).map(|(name, _)| name.clone()))
+    let begun = pending_begins(turn).filter_map(Action::node).cloned();
+    let working = seen.nodes.iter().filter(|(_, n)| n.running_work().is_some()).map(|(name, _)| name.clone());
+    marked.chain(begun).chain(working).collect()
 }
 
 /// True if the difference may matter to another cluster; ages do not.

@@ -100,9 +100,8 @@ pub struct ClusterFacts {
     /// What was last seen installed on its nodes, and whether each is out of service; only for nodes that hold
     /// standby copies, or whose cluster has roles that do.
     pub nodes: BTreeMap<NodeName, (Installed, Known<bool>)>,
-    /// A source of it, or it as a source, is in the middle of a node: an action on a node has begun and the node is
-    /// not back.
-    pub in_the_middle: Option<NodeName>,
+    /// The nodes in the middle of which it is: an action on a node has begun and the node is not back.
+    pub in_the_middle: BTreeSet<NodeName>,
 }
 
 /// Where a cluster is in its roll.

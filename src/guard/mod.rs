@@ -17,8 +17,8 @@ pub use facts::{
     PlannedHandoff, RollState, Stop, roll_has_begun, waivers,
 };
 pub use permit::{Check, Permit};
-pub(crate) use rules::claim_on_node;
 pub use rules::{RULES, Rule, RuleSet, claimable, table};
+pub(crate) use rules::{claim_on_node, our_mark_while_down, under_way};
 
 use crate::model::{Action, Hold, NodeName, Phase, RuleName, Standing, Waiver};
 use crate::observed::{PauseOf, effect};

@@ -1,5 +1,7 @@
 //! Leave to do exactly one thing, with the checks that the node itself must make before it is done.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::facts::Facts;
@@ -22,7 +24,10 @@ pub enum Check {
     /// The cluster's claim is still ours, with this epoch, and the node has seen no higher one.
     ClaimIsOurs,
     /// No other announced action or running work stands against it.
-    NothingElseInProgress,
+    NothingElseInProgress {
+        /// Work of ours on other nodes that this was judged beside. Anything that came after it stands against it.
+        beside: BTreeSet<Action>,
+    },
     /// The node owns no role.
     OwnsNoRole {
         /// The node.
@@ -55,11 +60,13 @@ pub enum Check {
         /// The node.
         node: NodeName,
     },
-    /// Without this node's vote the cluster still has its quorum and so many votes more. A node that is no member at
+    /// Without these nodes' votes the cluster still has its quorum and so many votes more. A node that is no member at
     /// that moment has no vote to take away.
     QuorumWithout {
-        /// The node.
+        /// The node that the action is for.
         node: NodeName,
+        /// Others that are being worked on, and may go at any moment.
+        also: BTreeSet<NodeName>,
         /// Votes to keep above what is needed.
         margin: u32,
     },

@@ -303,7 +303,7 @@ pub fn cluster_facts(roll: RollState) -> ClusterFacts {
         acts: true,
         standby_clusters: BTreeSet::new(),
         nodes: BTreeMap::new(),
-        in_the_middle: None,
+        in_the_middle: BTreeSet::new(),
     }
 }
 

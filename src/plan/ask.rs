@@ -12,6 +12,8 @@ use super::Decision;
 pub(super) struct Ask<'a> {
     pub facts: &'a Facts<'a>,
     refused: Vec<Refusal>,
+    /// When something of what was set aside is released.
+    beside: Option<Time>,
 }
 
 /// A proposal that was refused, or the part of the decision that has nothing to propose, with the reasons.
@@ -35,7 +37,7 @@ impl Refusal {
 
 impl<'a> Ask<'a> {
     pub fn new(facts: &'a Facts<'a>) -> Self {
-        Self { facts, refused: Vec::new() }
+        Self { facts, refused: Vec::new(), beside: None }
     }
 
     /// The action as the decision, if every rule allows it; else the refusal is kept.
@@ -62,6 +64,14 @@ impl<'a> Ask<'a> {
         &self.refused
     }
 
+    /// Sets aside what was refused after so many refusals: it would have begun beside what is under way, and is not
+    /// what is waited for. Only when it is worth another try is kept.
+    pub fn set_aside(&mut self, after: usize) {
+        let aside: Vec<Vec<Hold>> = self.refused.drain(after..).map(|refusal| refusal.holds(self.facts)).collect();
+        let hopeful = aside.iter().filter(|holds| holds.iter().all(is_hopeful));
+        self.beside = hopeful.filter_map(|holds| released_at(holds)).chain(self.beside).min();
+    }
+
     /// Wait if all that stands against at least one proposal goes away without a person; else blocked.
     pub fn verdict(mut self) -> Decision {
         if let (true, Known::Unknown { why }) = (self.refused.is_empty(), &self.facts.seen.marks) {
@@ -70,7 +80,7 @@ impl<'a> Ask<'a> {
         }
         let refused: Vec<_> = self.refused.iter().map(|refusal| refusal.holds(self.facts)).collect();
         let hopeful = refused.iter().filter(|holds| holds.iter().all(is_hopeful));
-        let until = hopeful.clone().filter_map(|holds| released_at(holds)).min();
+        let until = hopeful.clone().filter_map(|holds| released_at(holds)).chain(self.beside).min();
         let waits = hopeful.count() > 0;
         let mut holds: Vec<Hold> = refused.into_iter().flatten().collect();
         tidy(&mut holds);

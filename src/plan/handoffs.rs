@@ -19,10 +19,14 @@ const DETOURS: usize = 16;
 pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
     if all_current(facts) {
+        // Who is about to come back may be the best to take one.
+        if facts.seen.paused_by_rollward().next().is_some() {
+            return None;
+        }
         return wanted_back(facts).find_map(|(group, from, to)| begin(ask, handoff(group, from, to, facts)));
     }
     if worth_waiting_for(ask) {
-        return None;
+        return if facts.desired.policy.limits.several_out() { beside_work(ask) } else { None };
     }
     let mut closed = BTreeSet::new();
     for _ in 0..DETOURS {
@@ -47,7 +51,20 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     None
 }
 
-/// A passive node is being worked on, or will be as soon as something passes: a role is not handed over meanwhile.
+/// While passive nodes are being worked on, the next handoff of the best sequence, if it goes to a node that has been:
+/// the search reckons with those nodes as if they were done, so nothing is lost by it. A handoff that would come later in
+/// the sequence does not overtake the next one, whoever is back first: what was approved stays what is done.
+fn beside_work(ask: &mut Ask<'_>) -> Option<Decision> {
+    let facts = ask.facts;
+    let next = look_for(facts, &BTreeSet::new()).sequence.into_iter().next()?;
+    if has_work(&next.to, facts) {
+        return None;
+    }
+    begin(ask, next)
+}
+
+/// A node is out, and will be back; or a passive one will be worked on as soon as something passes. A role is not handed
+/// over meanwhile.
 fn worth_waiting_for(ask: &Ask<'_>) -> bool {
     let facts = ask.facts;
     let passive = |node: &NodeName| {
@@ -59,12 +76,8 @@ fn worth_waiting_for(ask: &Ask<'_>) -> bool {
         let mut refusals = ask.refusals().iter().filter(|refusal| refusal.node.as_ref() == Some(node)).peekable();
         refusals.peek().is_some() && refusals.all(|refusal| refusal.holds(facts).iter().all(|hold| !hold.is_lasting()))
     };
-    facts
-        .desired
-        .nodes
-        .keys()
-        .filter(|node| has_work(node, facts))
-        .any(|node| ours(node) || (passive(node) && passing(node)))
+    let mut nodes = facts.desired.nodes.keys();
+    nodes.any(|node| ours(node) || has_work(node, facts) && passive(node) && passing(node))
 }
 
 /// The way is closed, and neither time nor another look opens it.
@@ -181,11 +194,23 @@ pub(super) fn pose<'a>(facts: &Facts<'a>, closed: &BTreeSet<(GroupName, NodeName
         stale: to_do & !ahead,
         ahead,
         fixed: to_do & !work | alone,
+        ready: ready(&nodes, to_do, facts),
         roles,
         room: nodes.iter().map(|node| capacity(node, facts.desired).unwrap_or(u32::MAX)).collect(),
         older: nodes.iter().map(|node| older(node, facts)).collect(),
     };
     Posed { nodes, groups, problem, takers, released, held }
+}
+
+/// Nodes that are at their target and in service, where others are being worked on beside them. Where handoffs are
+/// approved in their order all nodes count alike, so that the order does not hang on who is back first.
+fn ready(nodes: &[&NodeName], to_do: Nodes, facts: &Facts<'_>) -> Nodes {
+    let policy = &facts.desired.policy;
+    if !policy.limits.several_out() || policy.handoff.when.needs_approval() {
+        return Nodes::MAX;
+    }
+    let in_service = |node: &NodeName| facts.seen.is_up(node) && matches!(facts.seen.pause_of(node), PauseOf::Nobody);
+    set(nodes, in_service) & !to_do
 }
 
 fn set(nodes: &[&NodeName], has: impl Fn(&NodeName) -> bool) -> Nodes {
@@ -204,7 +229,8 @@ fn takes_roles(node: &NodeName, facts: &Facts<'_>) -> bool {
     let in_service = match seen.pause_of(node) {
         PauseOf::Rollward(_) => true,
         PauseOf::Nobody | PauseOf::ResumedByPerson(_) => seen.is_up(node),
-        PauseOf::Person | PauseOf::Unknown(_) => false,
+        PauseOf::Unknown(_) => guard::our_mark_while_down(node, facts),
+        PauseOf::Person => false,
     };
     in_service && !quarantined()
 }

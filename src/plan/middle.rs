@@ -4,13 +4,13 @@ use crate::guard::Facts;
 use crate::model::time::later;
 use crate::model::{
     Action, ClusterServiceRule, Evidence, GroupName, HandoffStyle, Known, Mark, MarkKind, NodeName, RebootRule,
-    Standing, Subject,
+    RuleName, Standing, Subject,
 };
 use crate::observed::{GroupKind, GroupState, Membership, Node, Observation};
 
 use super::Decision;
 use super::ask::{Ask, allows, holds, in_progress, is_passing, is_staged, last_work, patience, standing, unknown};
-use super::progress::{is_at_work_on, is_busy_on};
+use super::progress::{is_at_work_on, is_busy_on, is_stepping};
 
 /// Roles that we stopped. Past its deadline a role starts where it is, before everything; until then it goes on its way,
 /// and starts where it is as soon as its way is closed.
@@ -146,6 +146,10 @@ pub(super) fn one(ask: &mut Ask<'_>, node: &NodeName, seen: &Node, mark: &Mark) 
                 let against = holds(&begin, facts);
                 if against.is_empty() {
                     return Some(Decision::Act(begin));
+                }
+                // A step of ours on another node, beside which nothing begins, is soon over.
+                if is_stepping(facts) && against.iter().all(|hold| hold.rule == RuleName::Fence) {
+                    return None;
                 }
                 let waits = against.iter().all(is_passing) && facts.now < later(mark.at, patience(facts));
                 ask.refuse(Some(node.clone()), against);

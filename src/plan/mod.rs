@@ -11,6 +11,7 @@ mod certificate;
 mod claim;
 mod decide;
 mod forecast;
+mod future;
 mod handoffs;
 mod hash;
 mod leftovers;

@@ -3,7 +3,7 @@
 use crate::guard::Facts;
 use crate::model::time::later;
 use crate::model::{Action, Evidence, Hold, Known, MarkKind, NodeName, Release, ReleaseKind, RuleName, Subject};
-use crate::observed::{Group, GroupKind, PauseOf, effect};
+use crate::observed::{Group, GroupKind, Node, PauseOf, effect};
 
 use super::Decision;
 use super::ask::{Ask, allows, has_work, holds, is_staged, standing};
@@ -11,12 +11,41 @@ use super::middle::{next_begin, stranded};
 
 /// The first begin on a new node that the rules allow.
 pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
+    in_order(ask.facts).into_iter().find_map(|node| begin(ask, node))
+}
+
+/// Where several nodes may be out, packages are copied to those that only wait for their turn.
+pub(super) fn prepare(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
+    if !facts.desired.policy.limits.several_out() || !may_stage(facts) {
+        return None;
+    }
+    let awaits_turn = |node: &NodeName| {
+        let against = holds(&Action::Pause { node: node.clone() }, facts);
+        let turn = |hold: &Hold| matches!(hold.rule, RuleName::MaxUnavailable | RuleName::Quorum);
+        !against.is_empty() && against.iter().all(|hold| turn(hold) && !hold.is_lasting())
+    };
+    let unstaged = |node: &&NodeName| facts.seen.nodes.get(*node).is_some_and(|seen| !is_staged(node, seen, facts));
+    let mut nodes = in_order(facts).into_iter().filter(unstaged);
+    let stage = nodes.find(|node| awaits_turn(node)).and_then(|node| stage(node, facts))?;
+    ask.may(stage)
+}
+
+/// No more packages are copied at once than nodes may be out.
+fn may_stage(facts: &Facts<'_>) -> bool {
+    let limits = &facts.desired.policy.limits;
+    let staging = |node: &Node| node.running_work().is_some_and(|work| matches!(work.action, Action::Stage { .. }));
+    let running = facts.seen.nodes.values().filter(|node| staging(node)).count();
+    !limits.several_out() || running < limits.max_unavailable as usize
+}
+
+/// Nodes on which nothing has begun, in the order in which they are begun.
+fn in_order<'a>(facts: &Facts<'a>) -> Vec<&'a NodeName> {
     let mut nodes: Vec<_> = facts.desired.nodes.keys().filter(|node| is_new(node, facts)).collect();
     let waiting: Vec<_> = waiting_roles(facts).collect();
     // By name among equals.
     nodes.sort_by_cached_key(|node| std::cmp::Reverse(frees(node, &waiting)));
-    nodes.into_iter().find_map(|node| begin(ask, node))
+    nodes
 }
 
 /// There is work on it, and it is neither under a pause of ours nor in quarantine, which is for people to look at.
@@ -65,6 +94,9 @@ pub(super) fn begin(ask: &mut Ask<'_>, node: &NodeName) -> Option<Decision> {
         return stage_ahead(node, facts);
     }
     let ready = facts.seen.nodes.get(node).is_none_or(|seen| is_staged(node, seen, facts));
+    if !ready && !may_stage(facts) {
+        return None;
+    }
     if !ready && let Some(decision) = ask.may(stage(node, facts)?) {
         return Some(decision);
     }

@@ -1,6 +1,6 @@
 //! What is under way: work that runs, and announcements whose end nobody has seen.
 
-use crate::guard::Facts;
+use crate::guard::{self, Facts};
 use crate::model::{Action, Evidence, Hold, Known, Mark, NodeName, Subject};
 use crate::observed::effect::{self, Proof};
 use crate::observed::{GroupState, Membership, Observation};
@@ -33,9 +33,15 @@ pub(super) fn next(ask: &mut Ask<'_>) -> Option<Decision> {
     None
 }
 
-/// Whether anything is under way.
+/// Whether anything is under way beside which nothing may begin, or an announcement waits to be taken away.
 pub(super) fn is_busy(facts: &Facts<'_>) -> bool {
-    facts.seen.nodes.values().any(|node| node.running_work().is_some()) || facts.seen.in_progress().next().is_some()
+    let ended = |(action, _): (&Action, &Mark)| action.node().is_none_or(|node| lock_is_free(node, facts.seen));
+    guard::under_way(facts.seen).any(|other| !other.is_apart(facts)) || facts.seen.in_progress().any(ended)
+}
+
+/// Whether all beside which nothing may begin are steps of our own, which are soon over.
+pub(super) fn is_stepping(facts: &Facts<'_>) -> bool {
+    guard::under_way(facts.seen).all(|other| other.is_ours(facts)) && is_busy(facts)
 }
 
 /// Whether something is under way on the node, or is about to bring something there.

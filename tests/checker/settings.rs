@@ -1,5 +1,6 @@
 //! What is explored: estates, as manifests, and what may befall them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -284,7 +285,7 @@ spec:
                     acts: true,
                     standby_clusters: Default::default(),
                     nodes: [(node, (installed.into_iter().collect(), Known::seen(false, NOW)))].into(),
-                    in_the_middle: None,
+                    in_the_middle: BTreeSet::new(),
                 };
                 fixed.fleet.clusters.insert(standby, facts);
             }

@@ -144,7 +144,7 @@ fn policy() -> impl Strategy<Value = PolicyShape> {
     );
     let times = (any::<bool>(), prop_oneof![2 => Just(None), 1 => (0..24u8, 3..=8u8).prop_map(Some)]);
     let margin = prop_oneof![9 => Just(0u32), 1 => Just(1)];
-    let numbers = (1..=2u32, 0..=2u32, 1..=2u32, margin, prop_oneof![2 => Just(0u32), 1 => 1..=10u32]);
+    let numbers = (1..=3u32, 0..=2u32, 1..=2u32, margin, prop_oneof![2 => Just(0u32), 1 => 1..=10u32]);
     (words, times, numbers).prop_map(|(words, (work_anytime, window), numbers)| {
         let (when, style, failback, minimise, staging) = words;
         let (max_unavailable, retries, halt_after, margin, soak_minutes) = numbers;

@@ -71,7 +71,7 @@ impl World {
     }
 
     fn look_at_quorum(&self, at: Time) -> Quorum {
-        let votes = self.votes(None);
+        let votes = self.votes(&[]);
         let witness = votes.witness.map(|reached| {
             let by = if reached > 0 { self.members().cloned().collect() } else { BTreeSet::new() };
             Known::seen(by, at)

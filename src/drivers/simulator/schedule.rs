@@ -60,20 +60,24 @@ impl Schedule {
     fn draw(&mut self, tick: &Tick, world: &World, spec: &Spec) -> Duration {
         let Some((name, share)) = base(tick, world) else { return Duration::from_secs(1) };
         let spread = super::spec::spread(spec, name);
-        let takes = quantile(spread, self.rng(spec).random_range(0..1000));
-        self.drawn += 1;
+        let takes = if spec.exact {
+            spread.median
+        } else {
+            self.drawn += 1;
+            quantile(spread, self.rng(spec).random_range(0..1000)) * bias(spec, name) / 1000
+        };
         let factor = match tick {
             Tick::Work(node, _) => self.slow.iter().find(|(n, _)| n == node).map_or(1, |(_, f)| *f),
             _ => 1,
         };
         // Never nothing: two things that depend on each other never happen in one instant.
-        (takes * bias(spec, name) / 1000 * share / 100 * factor).max(Duration::from_millis(100))
+        (takes * share / 100 * factor).max(Duration::from_millis(100))
     }
 
-    /// The generator of the next draw: a stream of its own for each, so that only their count must be kept.
+    /// The generator of this draw: a stream of its own for each, so that only their count must be kept.
     fn rng(&self, spec: &Spec) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(spec.seed);
-        rng.set_stream(self.drawn + 1);
+        rng.set_stream(self.drawn);
         rng
     }
 }

@@ -2,19 +2,24 @@
 //!
 //! An epoch fences, it does not elect. A foreign announcement, and one of ours from before a crash, is an action in
 //! progress until the node it was for shows its lock free.
+//!
+//! Beside one kind of work something else may begin: our own that stays on its node, which we keep out of service
+//! unless packages are only copied there. Whatever becomes of it touches nobody else.
 
 use super::{Rule, say};
 use crate::guard::facts::History;
 use crate::guard::{Check, Facts};
-use crate::model::{Action, Claim, Evidence, Hold, Known, NodeName, Phase, ReleaseKind, RuleName, Subject, time};
-use crate::observed::{Observation, Work};
+use crate::model::{
+    Action, Claim, Evidence, Hold, Holder, Known, NodeName, Phase, ReleaseKind, RuleName, Subject, Time, time,
+};
+use crate::observed::{Observation, PauseOf, Work};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Fence,
     judges: "every action, finishing too",
     judges_finishing: true,
-    says_no_to: "acting without the cluster's claim; beginning beside work that is under way, or after the membership \
-                 changed and before claiming anew",
+    says_no_to: "acting without the cluster's claim; beginning beside work that is under way, save our own that stays \
+                 on another node, or after the membership changed and before claiming anew",
     judge,
     checks,
 };
@@ -54,36 +59,85 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             "released by claiming anew and looking again",
         ));
     }
-    let mut under_way = under_way(facts.seen).peekable();
-    if under_way.peek().is_none() {
+    let in_its_way = |other: &UnderWay<'_>| !other.is_apart(facts) || other.touches(action);
+    let mut in_its_way = under_way(facts.seen).filter(in_its_way).peekable();
+    if in_its_way.peek().is_none() {
         return Ok(());
     }
     Err(say::hold(
         RuleName::Fence,
         cluster(),
-        under_way.collect(),
+        in_its_way.map(|other| other.evidence()).collect(),
         ReleaseKind::Observation,
         "released when the node shows its lock free, or the work has ended",
     ))
 }
 
-/// Work that runs, and announcements whose node does not show its lock free.
-fn under_way(seen: &Observation) -> impl Iterator<Item = Evidence> {
+/// Work that runs, or an announcement whose node does not show its lock free.
+pub(crate) struct UnderWay<'a> {
+    action: &'a Action,
+    epoch: u64,
+    holder: &'a Holder,
+    at: Time,
+    /// The node on which it is seen to run.
+    runs_on: Option<&'a NodeName>,
+}
+
+impl UnderWay<'_> {
+    /// True if this controller began it.
+    pub(crate) fn is_ours(&self, facts: &Facts<'_>) -> bool {
+        *self.holder == facts.history.holder
+    }
+
+    /// True if it is our own work that touches nothing but its node, where the policy lets several nodes be out: a copy
+    /// of packages, or work on a node that is under our pause.
+    pub(crate) fn is_apart(&self, facts: &Facts<'_>) -> bool {
+        let Some(node) = self.action.node().filter(|_| facts.desired.policy.limits.several_out()) else { return false };
+        let kept_out =
+            || matches!(facts.seen.pause_of(node), PauseOf::Rollward(_)) || super::our_mark_while_down(node, facts);
+        let stays_there = match self.action {
+            Action::Stage { .. } => true,
+            Action::StopCluster { .. }
+            | Action::Install { .. }
+            | Action::Uninstall { .. }
+            | Action::Reboot { .. }
+            | Action::StartCluster { .. }
+            | Action::RestoreServices { .. }
+            | Action::ResumeReplication { .. } => kept_out(),
+            _ => false,
+        };
+        stays_there && self.is_ours(facts) && self.runs_on.is_none_or(|runs_on| runs_on == node)
+    }
+
+    fn touches(&self, action: &Action) -> bool {
+        self.action.node().is_some_and(|node| action.node() == Some(node) || action.to() == Some(node))
+    }
+
+    fn evidence(&self) -> Evidence {
+        let Self { action, epoch, holder, at, runs_on } = self;
+        let fact = match (runs_on, action.node()) {
+            (Some(node), _) => format!("nodes.{node}.work"),
+            (None, Some(node)) => format!("an action announced for {node}, whose lock is not seen free,"),
+            (None, None) => "an announced action".to_owned(),
+        };
+        Evidence::new(fact, format!("{action} by {epoch}@{holder}"), *at)
+    }
+}
+
+/// Everything that is under way, as far as it is seen: what runs on the nodes, then what is announced.
+pub(crate) fn under_way(seen: &Observation) -> impl Iterator<Item = UnderWay<'_>> {
     let running = seen.nodes.iter().filter_map(|(name, node)| {
-        node.running_work().map(|work| {
-            let value = format!("{} by {}@{}", work.action, work.epoch, work.holder);
-            Evidence::new(format!("nodes.{name}.work"), value, work.since)
-        })
+        let Work { action, epoch, holder, since, .. } = node.running_work()?;
+        Some(UnderWay { action, epoch: *epoch, holder, at: *since, runs_on: Some(name) })
     });
-    let announced = seen.in_progress().filter(|(action, _)| !action.node().is_some_and(|n| lock_free(seen, n))).map(
-        |(action, mark)| {
-            let fact = match action.node() {
-                Some(node) => format!("an action announced for {node}, whose lock is not seen free,"),
-                None => "an announced action".to_owned(),
-            };
-            Evidence::new(fact, format!("{action} by {}@{}", mark.epoch, mark.holder), mark.at)
-        },
-    );
+    let announced = seen.in_progress().filter(|(action, _)| !action.node().is_some_and(|n| lock_free(seen, n)));
+    let announced = announced.map(|(action, mark)| UnderWay {
+        action,
+        epoch: mark.epoch,
+        holder: &mark.holder,
+        at: mark.at,
+        runs_on: None,
+    });
     running.chain(announced)
 }
 
@@ -165,6 +219,7 @@ fn checks(action: &Action, facts: &Facts<'_>, checks: &mut Vec<Check>) {
         checks.push(Check::ClaimIsOurs);
     }
     if action.phase() == Phase::Begin {
-        checks.push(Check::NothingElseInProgress);
+        let beside = under_way(facts.seen).filter(|other| other.is_apart(facts)).map(|other| other.action.clone());
+        checks.push(Check::NothingElseInProgress { beside: beside.collect() });
     }
 }

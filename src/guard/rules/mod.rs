@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::permit::Check;
 use crate::model::{Action, Hold, MarkKind, NodeName, Phase, RuleName};
-use crate::observed::Membership;
+use crate::observed::{Membership, Node};
 
 mod active_node;
 mod approval;
@@ -35,8 +35,8 @@ mod prospect;
 mod say;
 mod table;
 
-pub(crate) use fence::claim_on_node;
 pub use fence::claimable;
+pub(crate) use fence::{claim_on_node, under_way};
 pub use table::table;
 
 /// One rule.
@@ -94,9 +94,23 @@ pub(super) fn verdict(rule: &Rule, action: &Action, facts: &Facts<'_>) -> Result
 fn no_checks(_: &Action, _: &Facts<'_>, _: &mut Vec<Check>) {}
 
 /// A node that is down and under a pause mark of a controller is out by our doing, whatever can be seen of its pause.
-fn our_mark_while_down(node: &NodeName, facts: &Facts<'_>) -> bool {
+pub(crate) fn our_mark_while_down(node: &NodeName, facts: &Facts<'_>) -> bool {
     let down = facts.seen.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
     down && facts.seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Pause { node: n } if n == node))
+}
+
+/// Beside others the node is being worked on, or will be as soon as its turn comes: it may leave the cluster at any
+/// moment. Where one node is out at a time `max-unavailable` sees to that.
+fn is_worked_on(node: &NodeName, facts: &Facts<'_>) -> bool {
+    if !facts.desired.policy.limits.several_out() {
+        return false;
+    }
+    let seen = facts.seen.nodes.get(node);
+    facts.seen.known_marks().any(|mark| match &mark.kind {
+        MarkKind::Pause { node: ours } => ours == node && seen.is_some_and(|n| n.paused.possibly(|paused| *paused)),
+        MarkKind::InProgress { action } => action.needs_empty_node() && action.node() == Some(node),
+        _ => false,
+    }) || seen.and_then(Node::running_work).is_some_and(|work| work.action.needs_empty_node())
 }
 
 /// Which rules are in force, and the table they stand in: all of them, as they are, but for tests that show what each is

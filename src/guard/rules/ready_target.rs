@@ -137,7 +137,8 @@ fn roles_on<'a>(
         .filter(move |(name, other)| *name != group && desired.kind_of(name, other) == GroupKind::Role)
 }
 
-fn has_room(group: &GroupName, node: &NodeName, facts: &Facts<'_>) -> bool {
+/// The node may own the role, too, as far as the number of roles on it goes.
+pub(super) fn has_room(group: &GroupName, node: &NodeName, facts: &Facts<'_>) -> bool {
     let Some(spec) = facts.desired.nodes.get(node) else { return false };
     let limit = spec.max_roles.or_else(|| facts.desired.topology.roles_per_node());
     limit.is_none_or(|limit| roles_on(group, node, facts).count() < limit as usize)
@@ -274,7 +275,7 @@ fn in_service(name: &NodeName, facts: &Facts<'_>) -> bool {
     facts.seen.is_up(name) && matches!(pause, PauseOf::Nobody | PauseOf::Rollward(_) | PauseOf::ResumedByPerson(_))
 }
 
-fn quarantined(name: &NodeName, facts: &Facts<'_>) -> bool {
+pub(super) fn quarantined(name: &NodeName, facts: &Facts<'_>) -> bool {
     facts.seen.known_marks().any(|m| matches!(&m.kind, MarkKind::Quarantine { node, .. } if node == name))
 }
 

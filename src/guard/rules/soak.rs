@@ -6,7 +6,7 @@ use super::{Rule, say};
 use crate::guard::Facts;
 use crate::model::time::{later, stamp, words};
 use crate::model::{Action, Evidence, Hold, Known, NodeName, ReleaseKind, RuleName, Time};
-use crate::observed::{Membership, Node};
+use crate::observed::{Membership, Node, PauseOf};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Soak,
@@ -23,8 +23,8 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     if soak.is_zero() {
         return Ok(());
     }
-    let Some((name, seen)) = facts.seen.nodes.iter().find(|(name, seen)| *name != node && in_soak(name, seen, facts))
-    else {
+    let others = facts.seen.nodes.iter().filter(|(name, seen)| *name != node && !was_out_together(node, seen, facts));
+    let Some((name, seen)) = others.into_iter().find(|(name, seen)| in_soak(name, seen, facts)) else {
         return Ok(());
     };
     let evidence = verified(name, seen, facts);
@@ -36,6 +36,15 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         None => (ReleaseKind::Observation, format!("released when it can be seen how long {name} has been healthy")),
     };
     Err(say::on_node(RuleName::Soak, node, vec![evidence], kind, what))
+}
+
+/// The other one was verified after our pause of this node, which is therefore not the next, but was out at once with it.
+fn was_out_together(node: &NodeName, other: &Node, facts: &Facts<'_>) -> bool {
+    let paused = match facts.seen.pause_of(node) {
+        PauseOf::Rollward(mark) => mark.at,
+        _ => return false,
+    };
+    other.verified.surely(|verified| verified.as_ref().is_some_and(|v| v.at >= paused))
 }
 
 /// True if the node is, or may be, in its soak. One that is no member is for `max-unavailable` to judge.

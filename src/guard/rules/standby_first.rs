@@ -10,7 +10,7 @@
 use std::cmp::Ordering;
 
 use super::prospect::{Prospect, prospect};
-use super::{Rule, say};
+use super::{Rule, is_worked_on, say};
 use crate::guard::Facts;
 use crate::model::rollup::Installed;
 use crate::model::{
@@ -87,10 +87,7 @@ fn as_source(coming: Prospect<'_>, name: &GroupName, group: &Group, facts: &Fact
     }
     for target in declared() {
         not_above(coming, name, target, facts)?;
-        // Where the target's cluster is ours, `max-unavailable` counts it.
-        if let Some(other) = facts.fleet.clusters.get(&target.cluster).filter(|_| target.cluster != facts.desired.name)
-            && other.in_the_middle.as_ref() == Some(&target.node)
-        {
+        if is_in_the_middle(coming.node, target, facts) {
             let evidence =
                 Evidence::timeless(format!("the standby target {target} of {name}"), "in the middle of its own update");
             return hold(coming, evidence, ReleaseKind::Progress, format!("released when {target} is back"));
@@ -188,23 +185,32 @@ fn source_is_settled(
     role: &GroupName,
     facts: &Facts<'_>,
 ) -> Result<(), Hold> {
-    // Within one cluster, `max-unavailable` counts whoever is out.
-    if *cluster == facts.desired.name {
-        return Ok(());
-    }
-    match facts.fleet.clusters.get(cluster).map(|c| &c.in_the_middle) {
-        Some(None) => Ok(()),
-        Some(Some(node)) => {
-            let evidence = Evidence::timeless(
-                format!("{cluster}/{node}, a node of the source of {role},"),
-                "in the middle of its own update",
-            );
-            hold(coming, evidence, ReleaseKind::Progress, format!("released when {cluster}/{node} is back"))
+    let middle = if *cluster == facts.desired.name {
+        let serves = |n: &NodeName| facts.seen.groups.get(role).is_some_and(|g| serves(n, role, g, facts));
+        facts.seen.nodes.keys().find(|n| *n != coming.node && serves(n) && is_worked_on(n, facts))
+    } else {
+        match facts.fleet.clusters.get(cluster) {
+            Some(source) => source.in_the_middle.first(),
+            None => {
+                let fact = format!("{cluster}, which serves {role},");
+                let evidence = Evidence::timeless(fact, "unknown: not looked at yet");
+                let what = format!("released when {cluster} has been looked at");
+                return hold(coming, evidence, ReleaseKind::Observation, what);
+            }
         }
-        None => {
-            let evidence = Evidence::timeless(format!("{cluster}, which serves {role},"), "unknown: not looked at yet");
-            hold(coming, evidence, ReleaseKind::Observation, format!("released when {cluster} has been looked at"))
-        }
+    };
+    let Some(node) = middle else { return Ok(()) };
+    let fact = format!("{cluster}/{node}, a node of the source of {role},");
+    let evidence = Evidence::timeless(fact, "in the middle of its own update");
+    hold(coming, evidence, ReleaseKind::Progress, format!("released when {cluster}/{node} is back"))
+}
+
+/// Whether the target of a source's node is out because it is being worked on.
+fn is_in_the_middle(node: &NodeName, target: &NodeRef, facts: &Facts<'_>) -> bool {
+    if target.cluster == facts.desired.name {
+        target.node != *node && is_worked_on(&target.node, facts)
+    } else {
+        facts.fleet.clusters.get(&target.cluster).is_some_and(|c| c.in_the_middle.contains(&target.node))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way of a pair from the old rollup to the new one, with every rule in force.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
@@ -76,11 +77,11 @@ fn a_permit_carries_what_the_node_itself_can_check() {
         checks(install("EXNODE2")),
         Ok(vec![
             Check::ClaimIsOurs,
-            Check::NothingElseInProgress,
+            Check::NothingElseInProgress { beside: BTreeSet::new() },
             Check::OwnsNoRole { node: node() },
             Check::OwnsNothing { node: node() },
             Check::PausedByUs { node: node() },
-            Check::QuorumWithout { node: node(), margin: 0 },
+            Check::QuorumWithout { node: node(), also: BTreeSet::new(), margin: 0 },
             Check::FewerOut { besides: node(), than: 1 },
             Check::Hash { file: FILE.into(), sha256: "aa11".into() },
             Check::NoRival { node: node() },
@@ -94,7 +95,7 @@ fn a_permit_carries_what_the_node_itself_can_check() {
         permit,
         Ok(vec![
             Check::ClaimIsOurs,
-            Check::NothingElseInProgress,
+            Check::NothingElseInProgress { beside: BTreeSet::new() },
             Check::Owner { group: "MBX1".into(), node: "EXNODE1".into() },
             Check::Up { node: node() },
             Check::NotPaused { node: node() },

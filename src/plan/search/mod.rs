@@ -31,6 +31,8 @@ pub(super) struct Problem {
     pub ahead: Nodes,
     /// Nodes that are to be left alone: no role is handed over from there.
     pub fixed: Nodes,
+    /// Nodes to which a role could go now: of sequences that cost the same, one that begins there is taken.
+    pub ready: Nodes,
     /// The roles.
     pub roles: Vec<Role>,
     /// How many roles each node may own.
@@ -205,6 +207,7 @@ struct Ranked {
     may_stay: bool,
     to_stale: bool,
     load: u32,
+    unready: bool,
     unwanted: bool,
     /// By role, then by destination: a role has one owner in a state.
     step: Move,
@@ -362,6 +365,7 @@ impl Search<'_> {
                     may_stay: bit(owner) & state.work == 0,
                     to_stale: bit(to) & stale != 0,
                     load: loads.get(usize::from(owner)).copied().unwrap_or(0),
+                    unready: bit(to) & self.problem.ready == 0,
                     unwanted: bit(to) & role.preferred == 0,
                     step: Move { role: number, from: owner, to },
                 })

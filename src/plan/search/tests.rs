@@ -12,7 +12,16 @@ fn role(owner: u8, allowed: Nodes) -> Role {
 
 fn problem(nodes: usize, roles: Vec<Role>, room: u32) -> Problem {
     let all = (1 << nodes) - 1;
-    Problem { work: all, stale: all, ahead: 0, fixed: 0, roles, room: vec![room; nodes], older: vec![0; nodes] }
+    Problem {
+        work: all,
+        stale: all,
+        ahead: 0,
+        fixed: 0,
+        ready: Nodes::MAX,
+        roles,
+        room: vec![room; nodes],
+        older: vec![0; nodes],
+    }
 }
 
 #[test]
@@ -128,7 +137,7 @@ prop_compose! {
         let (stale, ahead) = (set(&|level| level < 2), set(&|level| level > 2));
         let older = levels.iter().map(|own| set(&|level| level < 2 && level < *own)).collect();
         let work = work & (stale | ahead);
-        Problem { work, stale, ahead, fixed: fixed & !work, roles, room, older }
+        Problem { work, stale, ahead, fixed: fixed & !work, ready: Nodes::MAX, roles, room, older }
     }
 }
 

@@ -45,6 +45,10 @@ pub struct Spec {
     /// How long things take: per kind of action in camelCase, and `clusterRestart`, `failover`, `groupOnline`, `copyHealthy`.
     #[serde(default)]
     pub durations: BTreeMap<DurationName, DurationSpec>,
+    /// Whether everything takes exactly as long as is declared, or is the default: the middle. Else durations are drawn
+    /// around that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// What befalls the world.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,

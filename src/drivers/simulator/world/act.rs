@@ -1,6 +1,8 @@
 //! How a node carries out an order: it announces, then checks, then acts, under its lock. And claims and commands.
 
-use super::{ClusterService, Fate, Happening, Machine, Order, PausedBy, Stage, Task, Violation, ViolationKind, World};
+use super::{
+    ClusterService, Fate, Happening, Machine, NodeTruth, Order, PausedBy, Stage, Task, Violation, ViolationKind, World,
+};
 use crate::drivers::ClaimAnswer;
 use crate::guard::Command;
 use crate::model::time::later;
@@ -98,11 +100,25 @@ impl World {
             }
             _ => {}
         }
-        let spared = self.has_quorum_without(Some(node));
+        let takes_vote = work.action.needs_empty_node();
         if let Some(truth) = self.nodes.get_mut(node) {
             truth.work = Some(work);
             truth.task = Some(Task { stage, fate });
-            truth.spared = spared;
+        }
+        self.note_spared(node, takes_vote);
+    }
+
+    /// Writes down whether the cluster can do without the node, and without all others on which controllers are at work:
+    /// if their votes together are too many, the loss of quorum is of every one's taking.
+    fn note_spared(&mut self, node: &NodeName, takes_vote: bool) {
+        let goes = |truth: &NodeTruth| truth.running().is_some_and(|work| work.action.needs_empty_node());
+        let others = self.nodes.iter().filter(|(name, truth)| takes_vote && *name != node && goes(truth));
+        let together: Vec<NodeName> = others.map(|(name, _)| name.clone()).chain([node.clone()]).collect();
+        let spared = self.has_quorum_without(&together.iter().collect::<Vec<_>>());
+        for name in if spared { &together[together.len() - 1..] } else { &together[..] } {
+            if let Some(truth) = self.nodes.get_mut(name) {
+                truth.spared = spared;
+            }
         }
     }
 

@@ -18,15 +18,16 @@ impl World {
                 (Some(there), _) => no(format!("the cluster's claim is {there}")),
                 (None, _) => no("the cluster has no claim".into()),
             },
-            Check::NothingElseInProgress => {
+            Check::NothingElseInProgress { beside } => {
+                let stands_against = |action: &Action| action != own && !beside.contains(action);
                 let announced = self.store.marks.iter().find(|m| match &m.kind {
-                    MarkKind::InProgress { action } => **action != *own,
+                    MarkKind::InProgress { action } => stands_against(action),
                     _ => false,
                 });
                 if let Some(mark) = announced {
                     return no(mark.to_string());
                 }
-                match self.nodes.values().filter_map(|n| n.running()).find(|w| w.action != *own) {
+                match self.nodes.values().filter_map(|n| n.running()).find(|w| stands_against(&w.action)) {
                     Some(work) => no(format!("{} is running", work.action)),
                     None => Ok(()),
                 }
@@ -59,13 +60,15 @@ impl World {
                     (false, _) => no(format!("{node} is not paused")),
                 }
             }
-            Check::QuorumWithout { node, margin } => {
-                let votes = self.votes(Some(node));
+            Check::QuorumWithout { node, also, margin } => {
+                let without: Vec<_> = also.iter().chain([node]).collect();
+                let votes = self.votes(&without);
                 let enough = votes.nodes > 0 && votes.present() >= votes.needed.saturating_add(*margin);
                 if enough || self.is_standalone() || !self.is_member(node) {
                     Ok(())
                 } else {
-                    no(format!("without {node}, {} votes are left and {} needed", votes.present(), votes.needed))
+                    let without = without.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" and ");
+                    no(format!("without {without}, {} votes are left and {} needed", votes.present(), votes.needed))
                 }
             }
             Check::FewerOut { besides, than } => {
@@ -100,7 +103,7 @@ impl World {
 fn name(check: &Check) -> &'static str {
     match check {
         Check::ClaimIsOurs => "claimIsOurs",
-        Check::NothingElseInProgress => "nothingElseInProgress",
+        Check::NothingElseInProgress { .. } => "nothingElseInProgress",
         Check::OwnsNoRole { .. } => "ownsNoRole",
         Check::OwnsNothing { .. } => "ownsNothing",
         Check::Owner { .. } => "owner",

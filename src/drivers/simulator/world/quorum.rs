@@ -60,9 +60,9 @@ impl Votes {
 }
 
 impl World {
-    /// The votes, now, as if `without` had left.
-    pub fn votes(&self, without: Option<&NodeName>) -> Votes {
-        let nodes = self.members().filter(|n| Some(*n) != without).count() as u32;
+    /// The votes, now, as if these nodes had left.
+    pub fn votes(&self, without: &[&NodeName]) -> Votes {
+        let nodes = self.members().filter(|n| !without.contains(n)).count() as u32;
         let (_, needed) = self.quorum.votes(self.nodes.len() as u32);
         let witness = self.quorum.has_witness().then(|| u32::from(self.witness_up && nodes > 0));
         Votes { nodes, witness, needed }
@@ -70,12 +70,12 @@ impl World {
 
     /// Whether the cluster runs at all. A host that is no cluster always does.
     pub fn has_quorum(&self) -> bool {
-        self.has_quorum_without(None)
+        self.has_quorum_without(&[])
     }
 
-    /// Whether it would run without this node.
-    pub(super) fn has_quorum_without(&self, node: Option<&NodeName>) -> bool {
-        let votes = self.votes(node);
+    /// Whether it would run without these nodes.
+    pub(super) fn has_quorum_without(&self, nodes: &[&NodeName]) -> bool {
+        let votes = self.votes(nodes);
         self.quorum == QuorumModel::None || (votes.nodes > 0 && votes.present() >= votes.needed)
     }
 
