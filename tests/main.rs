@@ -11,6 +11,7 @@ mod kill;
 mod layers;
 mod manifests;
 mod oracle;
+mod parallel;
 mod record;
 mod releases;
 mod scenarios;

@@ -34,7 +34,7 @@ use rollward::simulate::{LIMIT, RunEnd, explain, look_back, open, to_the_end};
 
 pub use crate::estates::read;
 use crate::oracle::checker::check;
-pub use worlds::{Estate, estates};
+pub use worlds::{Estate, estates, sha256};
 
 /// Faults that cost time and nothing else: with only these, no run may take more handoffs than the first plan's
 /// optimum.

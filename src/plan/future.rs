@@ -65,6 +65,10 @@ impl<'a> Future<'a> {
         };
         for _ in 0..MOST_TURNS * (self.seen.nodes.len() + self.seen.groups.len()) {
             match next {
+                // Where a look does not show that it is under way, it is thought of again.
+                Decision::Act(action) if self.running.iter().any(|(_, other)| *other == action) => {
+                    self.end_next(None);
+                }
                 Decision::Act(action) => self.step(action),
                 Decision::Wait { holds, until } => {
                     if !self.wait(until) && !self.await_others(&holds) {

@@ -10,6 +10,7 @@ mod ask;
 mod certificate;
 mod claim;
 mod decide;
+mod elapsed;
 mod forecast;
 mod future;
 mod handoffs;
@@ -41,6 +42,7 @@ use crate::record::RollCounts;
 pub use certificate::{Because, Certificate, Left, MustLeave};
 pub use claim::needs_claim;
 pub use decide::decide;
+pub use elapsed::Elapsed;
 pub use forecast::forecast;
 pub use hash::{plan_hash, scope_hash};
 pub use price::{Bill, Price, other_minimum, price};
@@ -117,6 +119,8 @@ pub struct Plan {
     pub handoffs: RollCounts,
     /// What the floor and the optimum rest on.
     pub certificate: Certificate,
+    /// How long it takes, and no order of steps takes less.
+    pub elapsed: Elapsed,
     /// Predicted outage of every role that is handed over, by name.
     pub roles: Vec<(GroupName, Spread)>,
     /// What stands between the last step and convergence, and what stands against the first step now.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::desired::resolved::Failback;
 use crate::guard::Facts;
-use crate::model::time::between;
-use crate::model::{HandoffStyle, RuleName, Time};
+use crate::model::{HandoffStyle, RuleName};
 use crate::observed::GroupKind;
 
 use super::suppose::{Supposed, Supposition};
@@ -34,13 +33,12 @@ pub struct Bill {
 }
 
 impl Bill {
-    /// The bill of a plan that was made at a time.
-    pub fn of(plan: &Plan, now: Time) -> Self {
-        let last = plan.steps.last().map(|step| between(now, step.at).saturating_add(step.predicted.median));
+    /// The bill of a plan.
+    pub fn of(plan: &Plan) -> Self {
         Self {
             handoffs: plan.handoffs.planned,
             outage: plan.roles.iter().map(|(_, outage)| outage.median).sum(),
-            elapsed: last.unwrap_or_default(),
+            elapsed: plan.elapsed.predicted,
         }
     }
 
@@ -54,7 +52,7 @@ const PAIRS: usize = 64;
 
 /// Every constraint without which the plan would cost less, dearest first; none where the plan does not reach its end.
 pub fn price(facts: &Facts<'_>, plan: &Plan) -> Vec<Price> {
-    let with = Bill::of(plan, facts.now);
+    let with = Bill::of(plan);
     let mut prices: Vec<Price> = constraints(facts)
         .into_iter()
         .filter_map(|without| {
@@ -69,7 +67,7 @@ pub fn price(facts: &Facts<'_>, plan: &Plan) -> Vec<Price> {
 /// The plan that minimises the other of handoffs and outage, if it would save more than a fifth of what this one does not
 /// minimise.
 pub fn other_minimum(facts: &Facts<'_>, plan: &Plan) -> Option<Price> {
-    let with = Bill::of(plan, facts.now);
+    let with = Bill::of(plan);
     let without = Supposition::OtherMinimum;
     let then = bill(facts, &without, plan)?;
     let saves_fifth = then.handoffs * 5 < with.handoffs * 4 || then.outage * 5 < with.outage * 4;
@@ -83,7 +81,7 @@ fn bill(facts: &Facts<'_>, without: &Supposition, base: &Plan) -> Option<Bill> {
     let plan = plan(&facts);
     // Two plans compare only if they bring the same nodes to their targets.
     let works = |plan: &Plan| plan.steps.iter().filter(|step| step.action.needs_empty_node()).count();
-    (works(&plan) >= works(base)).then(|| Bill::of(&plan, facts.now))
+    (works(&plan) >= works(base)).then(|| Bill::of(&plan))
 }
 
 fn constraints(facts: &Facts<'_>) -> Vec<Supposition> {

@@ -39,9 +39,11 @@ pub(super) fn is_busy(facts: &Facts<'_>) -> bool {
     guard::under_way(facts.seen).any(|other| !other.is_apart(facts)) || facts.seen.in_progress().any(ended)
 }
 
-/// Whether all beside which nothing may begin are steps of our own, which are soon over.
+/// Whether all that is under way, and beside which nothing may begin, are steps of our own on others of several nodes,
+/// and soon over.
 pub(super) fn is_stepping(facts: &Facts<'_>) -> bool {
-    guard::under_way(facts.seen).all(|other| other.is_ours(facts)) && is_busy(facts)
+    let several = facts.desired.policy.limits.several_out();
+    several && is_busy(facts) && guard::under_way(facts.seen).all(|other| other.is_ours(facts))
 }
 
 /// Whether something is under way on the node, or is about to bring something there.

@@ -10,8 +10,10 @@ use crate::record::RollCounts;
 use super::ask::{name_plan, tidy};
 use super::certificate::certify;
 use super::decide::decide;
+use super::elapsed::Elapsed;
 use super::future::Future;
-use super::search::solve;
+use super::handoffs::Posed;
+use super::search::{Solution, solve};
 use super::{Certificate, Plan, Step, handoffs, hash};
 
 /// The plan from here to the end. Its first step is the decision, wherever that is an action.
@@ -31,13 +33,17 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
     let hash = hash::plan_hash(facts.desired, &sequence);
     name_plan(&mut against, &hash);
     steps.iter_mut().for_each(|step| name_plan(&mut step.holds, &hash));
-    let (floor, fewest, certificate) = bounds(facts);
+    let supposed = may_act(facts);
+    let (posed, solution) = bounds(&supposed);
+    let certificate = certify(&posed, &solution, &supposed);
     let certificate = Certificate { going_back: going_back(facts, &steps), ..certificate };
-    let optimum = fewest + certificate.going_back;
+    let optimum = solution.at_least + certificate.going_back;
+    let elapsed = Elapsed::new(&steps, &posed, &solution, &supposed);
     Plan {
         hash,
         scope: hash::scope_hash(facts.desired),
-        handoffs: RollCounts { planned: count(&sequence), floor, optimum, ..Default::default() },
+        handoffs: RollCounts { planned: count(&sequence), floor: solution.floor, optimum, ..Default::default() },
+        elapsed,
         roles: outages(&steps),
         decision,
         steps,
@@ -58,7 +64,7 @@ pub(super) fn reaches_target(facts: &Facts<'_>) -> bool {
 /// The fewest handoffs from here to the end, as [`plan`] says: without the plan, where nothing is to go back.
 pub fn optimum(facts: &Facts<'_>) -> u32 {
     match facts.desired.policy.handoff.failback {
-        Failback::Never => bounds(facts).1,
+        Failback::Never => bounds(&may_act(facts)).1.at_least,
         Failback::AtEnd => plan(facts).handoffs.optimum,
     }
 }
@@ -96,11 +102,14 @@ fn going_back(facts: &Facts<'_>, steps: &[Step]) -> u32 {
     count(&back)
 }
 
-/// The floor, the fewest handoffs, and what both rest on.
-fn bounds(facts: &Facts<'_>) -> (u32, u32, Certificate) {
-    // As the steps do, it supposes that the cluster may be acted on.
-    let facts = &Facts { rules: facts.rules.without(RuleName::Mode), ..*facts };
+/// As the steps do, it supposes that the cluster may be acted on.
+fn may_act<'a>(facts: &Facts<'a>) -> Facts<'a> {
+    Facts { rules: facts.rules.without(RuleName::Mode), ..*facts }
+}
+
+/// The problem of the fewest handoffs, and its solution.
+fn bounds<'a>(facts: &Facts<'a>) -> (Posed<'a>, Solution) {
     let posed = handoffs::pose(facts, &BTreeSet::new());
     let solution = solve(&posed.problem);
-    (solution.floor, solution.at_least, certify(&posed, &solution, facts))
+    (posed, solution)
 }

@@ -34,6 +34,8 @@ pub struct Planned {
     pub handoffs: Handoffs,
     /// What the floor and the optimum rest on.
     pub certificate: Certificate,
+    /// How long all of it takes.
+    pub elapsed: Elapsed,
     /// Every role and its predicted outage.
     pub roles: Vec<RoleOutage>,
     /// What stands in the way of everything that is left.
@@ -201,6 +203,17 @@ pub struct Handoffs {
     pub forced: u32,
 }
 
+/// How long a plan takes, from now to the end of its last step, if everything takes as long as half of all cases do.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Elapsed {
+    /// As planned.
+    pub predicted_seconds: Seconds,
+    /// No order of steps takes less: none that the rules allow and that has no more handoffs than it must. Time that a
+    /// window or an approval is waited for counts as nothing.
+    pub at_least_seconds: Seconds,
+}
+
 /// A role and its predicted outage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -231,6 +244,10 @@ impl Planned {
             steps: plan.steps.iter().map(Step::from).collect(),
             handoffs,
             certificate: (&plan.certificate).into(),
+            elapsed: Elapsed {
+                predicted_seconds: plan.elapsed.predicted.into(),
+                at_least_seconds: plan.elapsed.at_least.into(),
+            },
             roles: plan
                 .roles
                 .iter()

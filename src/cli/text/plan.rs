@@ -8,8 +8,8 @@ use super::holds::{holds, waivers};
 use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
 use crate::cli::output::{
-    ActionOut, Because, Certificate, Clusters, Decision, Evidence, Handoffs, Left, Planned, Price, Relaxation, Spread,
-    Step, Unknown,
+    ActionOut, Because, Certificate, Clusters, Decision, Elapsed, Evidence, Handoffs, Left, Planned, Price, Relaxation,
+    Spread, Step, Unknown,
 };
 use crate::model::{ActionKind, time};
 
@@ -39,9 +39,12 @@ fn one(text: &mut String, plan: &Planned) {
             let _ = write!(text, ", {n} steps");
         }
     }
-    if let Some(last) = plan.steps.last() {
-        let end = time::between(now, last.at).saturating_add(last.predicted_seconds.median.0);
-        let _ = write!(text, ", done after about {}", time::words(end));
+    if !plan.steps.is_empty() {
+        let Elapsed { predicted_seconds, at_least_seconds } = plan.elapsed;
+        let _ = write!(text, ", done after about {}", seconds(predicted_seconds));
+        if at_least_seconds.0 > Duration::ZERO {
+            let _ = write!(text, ", at least {}", seconds(at_least_seconds));
+        }
     }
     let _ = writeln!(text, " {FAINT}(looked at {}){FAINT:#}", stamp(now));
     let mut said = Vec::new();

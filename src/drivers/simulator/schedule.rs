@@ -59,6 +59,7 @@ impl Schedule {
 
     fn draw(&mut self, tick: &Tick, world: &World, spec: &Spec) -> Duration {
         let Some((name, share)) = base(tick, world) else { return Duration::from_secs(1) };
+        let share = if spec.exact && moves_stopped(tick, world) { 100 } else { share };
         let spread = super::spec::spread(spec, name);
         let takes = if spec.exact {
             spread.median
@@ -100,6 +101,13 @@ fn quantile(spread: Spread, permille: u32) -> Duration {
         500..950 => between(median, p95, permille - 500, 450),
         _ => between(p95, p95 + p95 / 2, permille - 950, 50),
     }
+}
+
+/// A group that is stopped is moved at its arrival: nothing of it has to come up.
+fn moves_stopped(tick: &Tick, world: &World) -> bool {
+    let Tick::Work(node, Stage::Moving) = tick else { return false };
+    let group = world.nodes.get(node).and_then(|node| node.running()?.action.group());
+    group.and_then(|group| world.groups.get(group)).is_some_and(|group| !group.wanted)
 }
 
 /// Which declared duration a tick takes, and how much of it in hundredths.

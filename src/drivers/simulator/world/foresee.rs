@@ -19,7 +19,8 @@ impl World {
             }
         }
         let mut without = before.clone();
-        without.settle(at);
+        let mut anyway = Vec::new();
+        without.come_to_rest(at, &mut anyway);
         let mut with = before.clone();
         for node in with.nodes.values_mut() {
             // Fences and locks say nothing of what an action would do.
@@ -41,7 +42,7 @@ impl World {
                 SideEffectKind::Moves { from: before.owner.clone(), to: after.owner.clone() }
             } else if up(idle.state) && !up(after.state) {
                 SideEffectKind::Stops { on: before.owner.clone() }
-            } else if up(before.state) && up(idle.state) && disturbed.contains(name) {
+            } else if up(before.state) && up(idle.state) && disturbed.contains(name) && !anyway.contains(name) {
                 SideEffectKind::Restarts { on: after.owner.clone() }
             } else {
                 continue;
@@ -54,6 +55,11 @@ impl World {
     /// Does it, and lets everything come to rest.
     fn try_out(&mut self, action: Action, at: Time, disturbed: &mut Vec<GroupName>) {
         self.step(Event::perform(action, None, Vec::new()), at);
+        self.come_to_rest(at, disturbed);
+    }
+
+    /// Lets everything happen that is bound to, one after the other, and notes which groups are down meanwhile.
+    fn come_to_rest(&mut self, at: Time, disturbed: &mut Vec<GroupName>) {
         // More steps than any cluster of this size needs to come to rest.
         for _ in 0..64 * (self.nodes.len() + self.groups.len() + 1) {
             self.note_down(disturbed);

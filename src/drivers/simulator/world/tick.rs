@@ -1,6 +1,6 @@
 //! What may happen by itself.
 
-use super::{ClusterService, Event, Happening, Machine, MoveCause, NodeTruth, Outcome, Stage, Task, Tick, Violation};
+use super::{ClusterService, Happening, Machine, MoveCause, NodeTruth, Outcome, Stage, Task, Tick, Violation};
 use super::{Fate, ViolationKind, World};
 use crate::model::{Action, GroupName, NodeName, Time};
 use crate::observed::{Copy, CopyStatus, GroupKind, GroupState};
@@ -145,15 +145,6 @@ impl World {
                 group: Some(name.clone()),
                 action: Some(action),
             }));
-        }
-    }
-
-    /// Lets everything happen that is bound to, one after the other, as long as there is something; for foresight.
-    pub(super) fn settle(&mut self, at: Time) {
-        // More steps than any cluster of this size needs to come to rest.
-        for _ in 0..64 * (self.nodes.len() + self.groups.len() + 1) {
-            let Some(tick) = self.enabled().pop() else { return };
-            self.step(Event::Tick(tick), at);
         }
     }
 }
