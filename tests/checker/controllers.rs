@@ -7,40 +7,25 @@
 //! Steps that touch neither the world nor anybody else are taken together with the one before: the driver's foresight
 //! (asked of the world as it is at the look that is judged on), the journal, and the heartbeat.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollward::desired::{Cluster, Desired};
-use rollward::drivers::simulator::look::{Blindness, Declared};
 use rollward::drivers::simulator::world::{Fate, Order, World};
-use rollward::guard::{DriverTraits, FleetFacts, Forecast, History, RuleSet};
+use rollward::guard::History;
 use rollward::model::time::{earlier, later};
 use rollward::model::{Action, Answer, Claim, Holder, Known, RuleName, Time};
-use rollward::plan::{self, Decision};
+use rollward::plan::Decision;
 use rollward::reconcile::{Around, Effect, Input, Memory, Turn};
 use rollward::record::EntryKind;
 
-use super::search::{Counts, count};
-use super::worlds::{LONG, NOW, WorldId, Worlds, later_by, rewrite_action, settled};
+use super::fixed::Fixed;
+use super::next::Next;
+use super::seen::{Counts, count};
+use super::worlds::{Epochs, LONG, NOW, WorldId, Worlds, later_by, rewrite_action, settled, world_epochs};
 
 /// A controller, by its number.
 pub type CtlId = u32;
-
-/// What it wants next. Between any two of these anything may happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// To be woken, and look.
-    Wake,
-    /// To look once more, before it acts or after it has claimed anew.
-    Look { then: Option<Action> },
-    /// To claim, to claim anew, or to give up the claim.
-    Claim { expected: Option<Claim>, wanted: Option<Claim>, then: Option<Action> },
-    /// To act. These are the parts of a permit that the guard gave; the permit itself is used up.
-    Act(Order),
-    /// Nothing ever: its cluster was released.
-    Nothing,
-}
 
 /// What it has heard since its turn began.
 #[derive(Clone, Debug)]
@@ -58,6 +43,8 @@ enum Heard {
 #[derive(Clone)]
 pub struct Controller {
     pub next: Next,
+    /// The world that it saw last, if it looks again in this turn: a look may be stale.
+    pub sight: Option<WorldId>,
     holder: Holder,
     remembered: (History, Memory),
     heard: Vec<Heard>,
@@ -66,44 +53,13 @@ pub struct Controller {
     memory: Memory,
 }
 
-/// What of the loop is the same in every state of a setting.
-pub struct Fixed {
-    pub desired: Arc<Cluster>,
-    pub revision: Arc<str>,
-    pub forecast: Arc<Forecast>,
-    pub traits: DriverTraits,
-    pub fleet: FleetFacts,
-    pub declared: Declared,
-    /// Everything that a controller remembers is lost whenever its turn ends.
-    pub forgets: bool,
-}
-
-impl Fixed {
-    pub fn new(desired: &Desired, world: &World, forgets: bool) -> Self {
-        let cluster = &desired.clusters["it"];
-        let traits = DriverTraits {
-            pause_keeps_groups: true,
-            staging_disturbs: false,
-            can_stop_cluster_service: !world.is_standalone(),
-        };
-        let mut fleet = FleetFacts { policy: desired.fleet.clone(), ..FleetFacts::default() };
-        fleet.policy.canaries = 0;
-        Self {
-            desired: Arc::clone(cluster),
-            revision: Arc::clone(&desired.revision),
-            forecast: Arc::new(plan::forecast(cluster, &Default::default())),
-            traits,
-            fleet,
-            declared: Declared {
-                nodes: cluster.nodes.keys().cloned().collect(),
-                groups: cluster.groups.keys().cloned().collect(),
-            },
-            forgets,
-        }
-    }
-
-    pub fn look(&self, world: &World, now: Time) -> rollward::observed::Observation {
-        world.look(&self.desired.name, now, &Blindness::default(), &self.declared)
+impl Controller {
+    /// The world that it saw last in this turn, if it did.
+    pub fn last_seen(&self) -> Option<WorldId> {
+        self.heard.iter().rev().find_map(|h| match h {
+            Heard::Saw { seen, .. } => Some(*seen),
+            _ => None,
+        })
     }
 }
 
@@ -114,6 +70,10 @@ pub struct Controllers {
     list: Vec<Controller>,
     saw: HashMap<(CtlId, WorldId, WorldId), CtlId>,
     answered: HashMap<(CtlId, String), CtlId>,
+    newborn: HashMap<Holder, CtlId>,
+    older: HashMap<(CtlId, Option<u64>), CtlId>,
+    sightless: HashMap<CtlId, CtlId>,
+    plain: HashMap<(CtlId, Option<Claim>, Epochs), CtlId>,
     /// How often each rule had a hold.
     pub said_no: Counts<RuleName>,
     /// Times that the real decision was made.
@@ -128,6 +88,10 @@ impl Controllers {
             list: Vec::new(),
             saw: HashMap::new(),
             answered: HashMap::new(),
+            newborn: HashMap::new(),
+            older: HashMap::new(),
+            sightless: HashMap::new(),
+            plain: HashMap::new(),
             said_no: Counts::new(),
             decided: 0,
         }
@@ -147,15 +111,21 @@ impl Controllers {
 
     /// One that remembers nothing.
     pub fn fresh(&mut self, holder: &Holder) -> CtlId {
+        if let Some(known) = self.newborn.get(holder) {
+            return *known;
+        }
         let remembered = (History::new(holder.clone()), Memory::default().essence());
-        self.number(Controller {
+        let id = self.number(Controller {
             next: Next::Wake,
+            sight: None,
             holder: holder.clone(),
             history: remembered.0.clone(),
             memory: remembered.1.clone(),
             remembered,
             heard: Vec::new(),
-        })
+        });
+        self.newborn.insert(holder.clone(), id);
+        id
     }
 
     /// The same holder's, with everything forgotten: it was killed, and started again.
@@ -165,7 +135,8 @@ impl Controllers {
     }
 
     fn number(&mut self, controller: Controller) -> CtlId {
-        let key = format!("{:?} {:?} {:?}", controller.next, controller.history, controller.memory);
+        let Controller { next, sight, history, memory, .. } = &controller;
+        let key = format!("{next:?} {sight:?} {history:?} {memory:?}");
         if let Some(number) = self.numbers.get(&key) {
             return *number;
         }
@@ -242,32 +213,103 @@ impl Controllers {
         }
     }
 
-    /// Much time passes for it, wherever it is.
-    pub fn ages(&mut self, id: CtlId) -> CtlId {
-        let old = self.get(id).clone();
+    /// Much time passes for it, wherever it is. To another who watches, whoever holds the claim has been silent for so
+    /// long; one that forgets cannot have watched, so a person tells it.
+    pub fn ages(&mut self, id: CtlId, claim: Option<&Claim>) -> CtlId {
+        let old = self.get(id);
+        let foreign = claim.filter(|c| c.holder != old.holder).map(|c| c.epoch);
+        if let Some(known) = self.older.get(&(id, foreign)) {
+            return *known;
+        }
         let mut new = old.clone();
         let age = |moment: Time| if moment <= NOW { earlier(NOW, LONG) } else { settled(earlier(moment, LONG)) };
         rewrite_mind(&mut new.history, &mut new.memory, age);
-        if let Next::Act(order) = &mut new.next {
-            rewrite_action(&mut order.action, &age);
-        }
-        if let Next::Look { then: Some(action) } | Next::Claim { then: Some(action), .. } = &mut new.next {
+        if let Some(action) = new.next.action_mut() {
             rewrite_action(action, &age);
         }
         if self.sleeps(id) {
+            if self.fixed.forgets && foreign.is_some() {
+                new.history.takeover_of_epoch = foreign;
+            }
             new.remembered = (new.history.clone(), new.memory.clone());
         } else if !matches!(new.heard.last(), Some(Heard::MuchTime)) {
             new.heard.push(Heard::MuchTime);
         }
-        self.number(new)
+        let then = self.number(new);
+        self.older.insert((id, foreign), then);
+        then
     }
 
-    /// The world that it saw last in this turn, if it did.
-    pub fn last_seen(&self, id: CtlId) -> Option<WorldId> {
-        self.get(id).heard.iter().rev().find_map(|h| match h {
-            Heard::Saw { seen, .. } => Some(*seen),
-            _ => None,
-        })
+    /// Every epoch that matters to it.
+    pub fn epochs(&self, id: CtlId, worlds: &Worlds, met: &mut BTreeSet<u64>) {
+        let this = self.get(id);
+        match &this.next {
+            Next::Claim { expected, wanted, .. } => {
+                met.extend([expected, wanted].into_iter().flatten().map(|c| c.epoch))
+            }
+            Next::Act(order) => met.extend(order.claim.iter().map(|c| c.epoch)),
+            _ => {}
+        }
+        if let Some(Action::Release { mark }) = this.next.action() {
+            met.insert(mark.epoch);
+        }
+        if let Some(sight) = this.sight {
+            world_epochs(&worlds.world(sight), met);
+        }
+    }
+
+    /// The same one, with epochs renamed; what it knows of a claim that is not there any more is forgotten.
+    pub fn renamed(&mut self, id: CtlId, epochs: &Epochs, world: &World, worlds: &mut Worlds) -> CtlId {
+        let there = world.store.claim.as_ref();
+        let key = (id, there.cloned(), epochs.clone());
+        if let Some(known) = self.plain.get(&key) {
+            return *known;
+        }
+        let mut this = self.get(id).clone();
+        match &mut this.next {
+            Next::Claim { expected, wanted, .. } => {
+                [expected, wanted].into_iter().flatten().for_each(|c| epochs.name(&mut c.epoch));
+            }
+            Next::Act(order) => order.claim.iter_mut().for_each(|c| epochs.name(&mut c.epoch)),
+            _ => {}
+        }
+        if let Some(action) = this.next.action_mut() {
+            epochs.name_in(action);
+        }
+        this.sight = this.sight.map(|sight| {
+            let mut world = worlds.world(sight);
+            epochs.rename(&mut world);
+            worlds.number(world)
+        });
+        this.memory.rewrite(
+            |at| at,
+            |claim| {
+                if there == Some(claim) { epochs.name(&mut claim.epoch) } else { claim.epoch = u64::MAX }
+            },
+        );
+        let void = &mut this.history.takeover_of_epoch;
+        *void = void.filter(|epoch| there.is_some_and(|c| c.epoch == *epoch && c.holder != this.holder));
+        void.iter_mut().for_each(|epoch| epochs.name(epoch));
+        if matches!(this.next, Next::Wake | Next::Nothing) {
+            this.remembered = (this.history.clone(), this.memory.clone());
+        }
+        let plain = self.number(this);
+        self.plain.insert(key, plain);
+        plain
+    }
+
+    /// The same one, if its looks cannot be stale any more.
+    pub fn without_sight(&mut self, id: CtlId) -> CtlId {
+        if self.get(id).sight.is_none() {
+            return id;
+        }
+        if let Some(known) = self.sightless.get(&id) {
+            return *known;
+        }
+        let this = Controller { sight: None, ..self.get(id).clone() };
+        let then = self.number(this);
+        self.sightless.insert(id, then);
+        then
     }
 
     pub fn around(&self, now: Time) -> Around<'_> {
@@ -283,7 +325,7 @@ impl Controllers {
             Arc::clone(revision),
             Arc::clone(forecast),
             *traits,
-            RuleSet::ALL,
+            self.fixed.rules,
             history,
             memory,
         );
@@ -326,6 +368,7 @@ impl Controllers {
             Heard::Saw { seen, truth } => {
                 let seen = self.fixed.look(&later_by(worlds.world(seen), at.offset), at.now);
                 self.decided += 1;
+                (self.fixed.wrong.forgets)(&mut turn.history);
                 let effect = turn.step(Input::Observed(Box::new(seen)), self.around(at.now));
                 Some(self.settle(turn, effect, at, Some((truth, worlds))))
             }
@@ -384,17 +427,14 @@ impl Controllers {
         let (mut history, mut memory) = (turn.history.clone(), turn.memory.essence());
         rewrite_mind(&mut history, &mut memory, now);
         let unshift = |moment: Time| settled(earlier(moment, at.offset));
-        match &mut next {
-            Next::Act(order) => rewrite_action(&mut order.action, &unshift),
-            Next::Look { then: Some(action) } | Next::Claim { then: Some(action), .. } => {
-                rewrite_action(action, &unshift);
-            }
-            _ => {}
+        if let Some(action) = next.action_mut() {
+            rewrite_action(action, &unshift);
         }
         let old = self.get(id).clone();
         let sleeps = matches!(next, Next::Wake | Next::Nothing);
         if sleeps && self.fixed.forgets && next == Next::Wake {
-            history = History::new(old.holder.clone());
+            let takeover_of_epoch = history.takeover_of_epoch;
+            history = History { takeover_of_epoch, ..History::new(old.holder.clone()) };
             memory = Memory::default().essence();
         }
         if sleeps {
@@ -402,6 +442,7 @@ impl Controllers {
             let remembered = (history.clone(), memory.clone());
             return self.number(Controller {
                 next,
+                sight: None,
                 holder: old.holder,
                 remembered,
                 heard: Vec::new(),
@@ -409,9 +450,11 @@ impl Controllers {
                 memory,
             });
         }
-        let mut said = old.heard;
+        let mut said = old.heard.clone();
         said.extend(heard);
-        self.number(Controller { next, heard: said, history, memory, ..old })
+        let mut then = Controller { next, sight: None, heard: said, history, memory, ..old };
+        then.sight = matches!(then.next, Next::Look { .. }).then(|| then.last_seen()).flatten();
+        self.number(then)
     }
 }
 

@@ -11,7 +11,8 @@ use rollward::observed::{Observation, effect};
 use rollward::plan::{self, Decision};
 use rollward::reconcile::Input;
 
-use super::controllers::{CtlId, Next};
+use super::controllers::CtlId;
+use super::next::Next;
 use super::search::{Search, State};
 use super::settings::Twist;
 use super::worlds::{NOW, WorldId};
@@ -92,7 +93,7 @@ impl Search {
         let fine = |there: Alone| Some((there, Vec::new()));
         match next {
             Next::Look { .. } => {
-                let then = self.controllers.sees(id, world, world, &self.worlds);
+                let then = self.looks(id, world);
                 return fine(self.plain_alone(world, then));
             }
             Next::Claim { expected, wanted, .. } => {
@@ -120,14 +121,14 @@ impl Search {
         if then != id {
             return fine(self.plain_alone(world, then));
         }
-        let (older, aged) = (self.after_much_time(world), self.controllers.ages(id));
+        let (older, aged) = (self.after_much_time(world), self.ages(id, world));
         let older = self.plain_alone(older, aged);
         if older == (world, id) { None } else { fine(older) }
     }
 
     fn plain_alone(&mut self, world: WorldId, id: CtlId) -> Alone {
-        let state = self.plainly(State { world, controller: id, faults_left: 0 });
-        (state.world, state.controller)
+        let state = self.plainly(State::alone(world, id));
+        (state.world, state.controllers[0])
     }
 
     /// Says of a handoff what it costs beyond the fewest that are left before it.
@@ -141,7 +142,7 @@ impl Search {
             _ => return None,
         };
         // What has changed since it looked, it could not know.
-        let world = self.controllers.last_seen(id).unwrap_or(world);
+        let world = self.controllers.get(id).last_seen().unwrap_or(world);
         let seen = self.controllers.fixed.look(&self.worlds.world(world), NOW);
         let turn = self.controllers.turn(id);
         let around = self.controllers.around(NOW);

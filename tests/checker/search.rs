@@ -7,25 +7,46 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::time::Instant;
 
-use rollward::drivers::simulator::Hand;
-use rollward::drivers::simulator::world::{ClusterService, Event, Fate, Happening, Machine, Outcome, Stage, World};
+use rollward::drivers::simulator::world::{Event, Fate, World};
 use rollward::fleet::simulated::claimed;
-use rollward::model::{Action, ActionKind, Answer, GroupName, Holder, NodeName};
+use rollward::model::{Answer, Holder};
 
-use super::controllers::{Controllers, CtlId, Fixed, Next};
+use super::controllers::{Controllers, CtlId};
 use super::ends::Ends;
-use super::settings::{Fault, Setting, Twist};
+use super::fates::{fates, harms, mends, violations};
+use super::fixed::{Fixed, Wrong};
+use super::next::Next;
+use super::seen::{Seen, count};
+use super::settings::{Fault, Setting};
 use super::worlds::{Epochs, NOW, WorldId, Worlds, aged};
 
 /// More claims than anybody makes beside a turn that is under way.
 const MOST_EPOCHS: u64 = 24;
 
+/// In the place of a second controller, where there is none.
+const NOBODY: CtlId = CtlId::MAX;
+
+/// Controllers side by side.
+pub type Pair = [CtlId; 2];
+
 /// Where everything stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub world: WorldId,
-    pub controller: CtlId,
+    pub controllers: Pair,
     pub faults_left: u8,
+}
+
+impl State {
+    /// One controller, and nothing more that befalls.
+    pub fn alone(world: WorldId, id: CtlId) -> Self {
+        Self { world, controllers: [id, NOBODY], faults_left: 0 }
+    }
+}
+
+/// The controllers that there are, each with its place.
+fn each(controllers: Pair) -> impl Iterator<Item = (usize, CtlId)> {
+    controllers.into_iter().enumerate().filter(|(_, id)| *id != NOBODY)
 }
 
 /// What happens between two states.
@@ -52,6 +73,8 @@ pub enum Label {
 /// A step, and what an onlooker notes of it.
 pub struct Step {
     pub to: State,
+    /// Whose it is, if a controller's.
+    pub who: Option<CtlId>,
     pub label: Label,
     pub wrong: Vec<String>,
 }
@@ -60,7 +83,8 @@ pub struct Step {
 pub struct Finding {
     pub what: String,
     pub at: usize,
-    pub label: Option<Label>,
+    /// The step that does it, if one does, and whose it is.
+    pub step: Option<(Option<CtlId>, Label)>,
     /// How it ends from there, if that is what is wrong.
     pub end: String,
 }
@@ -71,26 +95,6 @@ pub struct Worldly {
     pub event: Event,
     pub fault: Option<Fault>,
     pub wrong: Vec<String>,
-}
-
-/// What was seen to occur.
-#[derive(Default)]
-pub struct Seen {
-    pub faults: Counts<Fault>,
-    pub actions: Counts<ActionKind>,
-    /// By the check that refused an order on its node.
-    pub refused: Counts<String>,
-    pub steps: u64,
-}
-
-/// How often each was seen.
-pub type Counts<T> = BTreeMap<T, u64>;
-
-/// Counts one more of each.
-pub fn count<T: Ord>(counts: &mut Counts<T>, seen: impl IntoIterator<Item = T>) {
-    for one in seen {
-        *counts.entry(one).or_default() += 1;
-    }
 }
 
 /// What came of an order: the world after it, the answer, and what it counts against us.
@@ -107,10 +111,12 @@ pub struct Search {
     worldly: HashMap<WorldId, Rc<[Worldly]>>,
     befalls: HashMap<WorldId, Rc<[Worldly]>>,
     older: HashMap<WorldId, WorldId>,
-    plain: HashMap<WorldId, WorldId>,
+    plain: HashMap<(WorldId, Pair, bool), (WorldId, Pair)>,
     performed: HashMap<(WorldId, CtlId, Fate), Performed>,
     pub seen: Seen,
     pub findings: Vec<Finding>,
+    /// One thing that is wrong is enough.
+    pub stops_at_first: bool,
     /// How the states end, if nothing more befalls.
     pub ended: BTreeMap<String, u64>,
     told: BTreeMap<String, u64>,
@@ -135,6 +141,7 @@ impl Search {
             performed: HashMap::new(),
             seen: Seen::default(),
             findings: Vec::new(),
+            stops_at_first: false,
             ended: BTreeMap::new(),
             told: BTreeMap::new(),
         }
@@ -146,16 +153,19 @@ impl Search {
         let begun = Instant::now();
         let (_, world) = self.setting.open();
         let world = self.worlds.number(world);
-        let a = self.controllers.fresh(&Holder::from("a"));
-        let first = State { world, controller: a, faults_left: self.setting.faults };
+        let mut controllers = [NOBODY; 2];
+        for (place, name) in ["a", "b"].into_iter().enumerate().take(self.setting.controllers) {
+            controllers[place] = self.controllers.fresh(&Holder::from(name));
+        }
+        let first = State { world, controllers, faults_left: self.setting.faults };
         self.reach(first, 0);
         let mut next = 0;
-        while next < self.states.len() {
+        while next < self.states.len() && !self.is_enough() {
             let state = self.states[next];
             for step in self.steps(state) {
                 self.seen.steps += 1;
                 for kind in step.wrong.clone() {
-                    self.find(kind, next, Some(step.label.clone()), "");
+                    self.find(kind, next, Some((step.who, step.label.clone())), "");
                 }
                 self.reach(step.to, next);
             }
@@ -176,9 +186,14 @@ impl Search {
         let mut ends = Ends::default();
         let mut seen = BTreeSet::new();
         for at in 0..self.states.len() {
+            if self.is_enough() {
+                return;
+            }
             let state = self.states[at];
-            let here = (state.world, state.controller);
-            if seen.insert(here) {
+            for here in each(state.controllers).map(|(_, id)| (state.world, id)) {
+                if !seen.insert(here) {
+                    continue;
+                }
                 let end = ends.of(self, here).clone();
                 let what = if end.converged { "converged".to_owned() } else { format!("{:?}", end.held_by) };
                 *self.ended.entry(what).or_default() += 1;
@@ -189,10 +204,14 @@ impl Search {
         }
     }
 
-    fn find(&mut self, what: String, at: usize, label: Option<Label>, end: &str) {
+    fn is_enough(&self) -> bool {
+        self.stops_at_first && !self.findings.is_empty()
+    }
+
+    fn find(&mut self, what: String, at: usize, step: Option<(Option<CtlId>, Label)>, end: &str) {
         *self.told.entry(what.clone()).or_default() += 1;
         if self.told[&what] == 1 {
-            self.findings.push(Finding { what, at, label, end: end.to_owned() });
+            self.findings.push(Finding { what, at, step, end: end.to_owned() });
         }
     }
 
@@ -224,12 +243,17 @@ impl Search {
             let faults_left = state.faults_left - u8::from(worldly.fault.is_some());
             count(&mut self.seen.faults, worldly.fault);
             let to = State { world: worldly.to, faults_left, ..state };
-            steps.push(Step { to, label: Label::Happens(worldly.event.clone()), wrong: worldly.wrong.clone() });
+            let label = Label::Happens(worldly.event.clone());
+            steps.push(Step { to, who: None, label, wrong: worldly.wrong.clone() });
         }
-        let world = self.after_much_time(state.world);
-        let to = State { world, controller: self.controllers.ages(state.controller), ..state };
-        steps.push(Step { to, label: Label::MuchTime, wrong: Vec::new() });
-        self.controllers_steps(state, &mut steps);
+        let mut to = State { world: self.after_much_time(state.world), ..state };
+        for (place, id) in each(state.controllers) {
+            to.controllers[place] = self.ages(id, state.world);
+        }
+        steps.push(Step { to, who: None, label: Label::MuchTime, wrong: Vec::new() });
+        for (place, id) in each(state.controllers) {
+            self.controllers_steps(state, place, id, &mut steps);
+        }
         steps.retain_mut(|step| {
             step.to = self.plainly(step.to);
             step.to != state || !step.wrong.is_empty()
@@ -237,12 +261,11 @@ impl Search {
         steps
     }
 
-    fn controllers_steps(&mut self, state: State, steps: &mut Vec<Step>) {
-        let id = state.controller;
-        let with = |controller: CtlId, world: WorldId, fault: bool| State {
-            world,
-            controller,
-            faults_left: state.faults_left - u8::from(fault),
+    fn controllers_steps(&mut self, state: State, place: usize, id: CtlId, steps: &mut Vec<Step>) {
+        let with = |then: CtlId, world: WorldId, fault: bool, label: Label| {
+            let mut to = State { world, faults_left: state.faults_left - u8::from(fault), ..state };
+            to.controllers[place] = then;
+            Step { to, who: Some(id), label, wrong: Vec::new() }
         };
         let may_fail = state.faults_left > 0;
         let next = self.controllers.get(id).next.clone();
@@ -250,15 +273,14 @@ impl Search {
         match &next {
             Next::Nothing => {}
             Next::Wake | Next::Look { .. } => {
-                let then = self.controllers.sees(id, state.world, state.world, &self.worlds);
-                steps.push(Step { to: with(then, state.world, false), label: Label::Looks, wrong: Vec::new() });
-                if let Some(last) = self.controllers.last_seen(id).filter(|_| may_fail)
+                let then = self.looks(id, state.world);
+                steps.push(with(then, state.world, false, Label::Looks));
+                if let Some(last) = self.controllers.get(id).sight.filter(|_| may_fail)
                     && last != state.world
                 {
                     let then = self.controllers.sees(id, last, state.world, &self.worlds);
                     seen.insert(Fault::StaleLook);
-                    let to = with(then, state.world, true);
-                    steps.push(Step { to, label: Label::LooksStale, wrong: Vec::new() });
+                    steps.push(with(then, state.world, true, Label::LooksStale));
                 }
             }
             Next::Claim { expected, wanted, .. } => {
@@ -267,17 +289,17 @@ impl Search {
                 let answer = world.step(event, NOW).claim.expect("a claim is answered");
                 let world = self.worlds.number(world);
                 let then = self.controllers.claims(id, claimed(answer), &self.worlds);
-                steps.push(Step { to: with(then, world, false), label: Label::Claims(true), wrong: Vec::new() });
+                steps.push(with(then, world, false, Label::Claims(true)));
                 if may_fail {
                     let then = self.controllers.claims(id, Err("the reply was lost".into()), &self.worlds);
-                    let to = with(then, world, true);
                     seen.insert(Fault::LostReply);
-                    steps.push(Step { to, label: Label::Claims(false), wrong: Vec::new() });
+                    steps.push(with(then, world, true, Label::Claims(false)));
                 }
             }
             Next::Act(order) => {
                 count(&mut self.seen.actions, [order.action.kind()]);
-                for (fate, fault) in fates(&order.action) {
+                let hesitates = self.setting.hesitates.then_some((Fate::Hesitates, None));
+                for (fate, fault) in fates(&order.action).into_iter().chain(hesitates) {
                     if fault.is_some() && !may_fail {
                         continue;
                     }
@@ -290,8 +312,7 @@ impl Search {
                     }
                     seen.extend(fault);
                     let then = self.controllers.performs(id, answer, &self.worlds);
-                    let to = with(then, world, fault.is_some());
-                    steps.push(Step { to, label: Label::Acts(fate, None), wrong });
+                    steps.push(Step { wrong, ..with(then, world, fault.is_some(), Label::Acts(fate, None)) });
                 }
                 if may_fail {
                     seen.insert(Fault::LostReply);
@@ -300,15 +321,13 @@ impl Search {
                     let then = self.controllers.performs(id, unsure, &self.worlds);
                     if answer == Answer::Accepted {
                         let label = Label::Acts(Fate::Well, Some(true));
-                        steps.push(Step { to: with(then, done, true), label, wrong });
+                        steps.push(Step { wrong, ..with(then, done, true, label) });
                     }
-                    let label = Label::Acts(Fate::Well, Some(false));
-                    steps.push(Step { to: with(then, state.world, true), label, wrong: Vec::new() });
+                    steps.push(with(then, state.world, true, Label::Acts(Fate::Well, Some(false))));
                 }
                 if may_fail && let Some(then) = self.controllers.cannot_record(id, &self.worlds) {
                     seen.insert(Fault::JournalFails);
-                    let to = with(then, state.world, true);
-                    steps.push(Step { to, label: Label::CannotRecord, wrong: Vec::new() });
+                    steps.push(with(then, state.world, true, Label::CannotRecord));
                 }
             }
         }
@@ -320,11 +339,24 @@ impl Search {
                 if !forgets {
                     seen.insert(Fault::Kill);
                 }
-                let to = with(then, state.world, !forgets);
-                steps.push(Step { to, label: Label::Dies, wrong: Vec::new() });
+                steps.push(with(then, state.world, !forgets, Label::Dies));
             }
         }
         count(&mut self.seen.faults, seen);
+    }
+
+    /// A controller looks at this world.
+    pub fn looks(&mut self, id: CtlId, world: WorldId) -> CtlId {
+        let this = self.controllers.get(id);
+        let mut seen = world;
+        if let (true, Next::Look { then: Some(_) }, Some(last)) =
+            (self.controllers.fixed.wrong.looks_once, &this.next, this.last_seen())
+        {
+            let mut old = self.worlds.world(last);
+            old.store.claim = self.worlds.store(world).claim.clone();
+            seen = self.worlds.number(old);
+        }
+        self.controllers.sees(id, seen, world, &self.worlds)
     }
 
     /// What comes of an order that a controller is about to give.
@@ -335,30 +367,81 @@ impl Search {
         let Next::Act(order) = &self.controllers.get(id).next else { panic!("it wants something else") };
         let mut order = order.clone();
         order.fate = fate;
+        let Wrong { skips, refuses, before, after: afterwards, .. } = self.controllers.fixed.wrong;
+        if refuses(&self.worlds.world(world), &order) {
+            let answer = Answer::Refused { check: "besides".into(), saw: "what it should not".into() };
+            let known = (world, answer, Vec::new());
+            self.performed.insert((world, id, fate), known.clone());
+            return known;
+        }
+        order.checks.retain(|check| !skips(check));
         let mut after = self.worlds.world(world);
-        let out = after.step(Event::Perform(Box::new(order)), NOW);
-        let wrong = violations(&out, self.setting.twist);
+        before(&mut after, &order);
+        let disturbed = after != self.worlds.world(world);
+        let out = after.step(Event::Perform(Box::new(order.clone())), NOW);
+        let mut wrong = violations(&out, self.setting.twist);
         let answer = out.answer.expect("an order is answered");
+        let node = order.action.node();
+        let works = node.filter(|n| answer == Answer::Accepted && self.worlds.node(world, n).running().is_some());
+        wrong.extend(works.map(|node| format!("{} began while {node} was at work", order.action.kind())));
+        if disturbed && answer != Answer::Accepted {
+            // What was forgotten for the sake of what was refused is remembered.
+            after = self.worlds.world(world);
+        }
+        afterwards(&mut after, &order, &answer);
+        if matches!(answer, Answer::Refused { .. }) && after.store != *self.worlds.store(world) {
+            wrong.push(format!("{} was refused and left something behind", order.action.kind()));
+        }
         let known = (self.worlds.number(after), answer, wrong);
         self.performed.insert((world, id, fate), known.clone());
         known
     }
 
-    /// The same state with its epochs renamed, if the controller is not in the middle of a turn.
+    /// The same state with its epochs renamed, and without what may not matter any more.
     pub fn plainly(&mut self, state: State) -> State {
-        if !self.controllers.sleeps(state.controller) {
-            return state;
+        let may_fail = state.faults_left > 0;
+        let key = (state.world, state.controllers, may_fail);
+        let (world, controllers) = match self.plain.get(&key) {
+            Some(known) => *known,
+            None => {
+                let plain = self.renamed(state, may_fail);
+                self.plain.insert(key, plain);
+                plain
+            }
+        };
+        State { world, controllers, ..state }
+    }
+
+    fn renamed(&mut self, state: State, may_fail: bool) -> (WorldId, Pair) {
+        let mut controllers = state.controllers;
+        if !may_fail {
+            for (place, id) in each(state.controllers) {
+                controllers[place] = self.controllers.without_sight(id);
+            }
         }
-        if let Some(world) = self.plain.get(&state.world) {
-            return State { world: *world, ..state };
+        let all_sleep = each(controllers).all(|(_, id)| self.controllers.sleeps(id));
+        if each(controllers).count() == 1 && !all_sleep {
+            // It will sleep before long.
+            return (state.world, controllers);
         }
         let mut world = self.worlds.world(state.world);
-        let epochs = Epochs::of(&world);
+        let mut met = BTreeSet::new();
+        for (_, id) in each(controllers) {
+            self.controllers.epochs(id, &self.worlds, &mut met);
+        }
+        let epochs = Epochs::of(&world, met, all_sleep);
         assert!(epochs.highest() < MOST_EPOCHS, "claims without end: {:?}", world.store);
+        for (place, id) in each(controllers) {
+            controllers[place] = self.controllers.renamed(id, &epochs, &world, &mut self.worlds);
+        }
         epochs.rename(&mut world);
-        let plain = self.worlds.number(world);
-        self.plain.insert(state.world, plain);
-        State { world: plain, ..state }
+        (self.worlds.number(world), controllers)
+    }
+
+    /// Much time passes for a controller in this world.
+    pub fn ages(&mut self, id: CtlId, world: WorldId) -> CtlId {
+        let claim = self.worlds.store(world).claim.as_ref();
+        self.controllers.ages(id, claim)
     }
 
     pub fn after_much_time(&mut self, world: WorldId) -> WorldId {
@@ -407,102 +490,4 @@ impl Search {
         }
         list.into()
     }
-}
-
-/// What the world counts against us; and, where a standby copy must be updated first, and never is, any update.
-fn violations(out: &Outcome, twist: Twist) -> Vec<String> {
-    let kinds = out.happened.iter().filter_map(|h| match h {
-        Happening::Violation(v) => Some(match &v.action {
-            Some(action) => format!("{:?} by {}", v.kind, action.kind()),
-            None => format!("{:?}", v.kind),
-        }),
-        Happening::Installed { raised: true, .. } if twist == Twist::Standby => Some("SourceBeforeTarget".to_owned()),
-        _ => None,
-    });
-    kinds.collect()
-}
-
-/// How an action may turn out, and the fault that does it.
-fn fates(action: &Action) -> Vec<(Fate, Option<Fault>)> {
-    let mut fates = vec![(Fate::Well, None)];
-    match action {
-        Action::Install { .. } | Action::Uninstall { .. } => {
-            fates.extend([
-                (Fate::Fails { exit_code: 1603, leaves_disabled: false }, Some(Fault::InstallFails)),
-                (Fate::Fails { exit_code: 1603, leaves_disabled: true }, Some(Fault::InstallFails)),
-                (Fate::Hangs, Some(Fault::InstallHangs)),
-                (Fate::AsksReboot, Some(Fault::AsksReboot)),
-                (Fate::Reboots, Some(Fault::RebootStarted)),
-            ]);
-        }
-        Action::MoveGroup { .. } | Action::Handoff { .. } => {
-            fates
-                .extend([(Fate::MoveFails, Some(Fault::MoveFails)), (Fate::MoveFailsLate, Some(Fault::MoveFailsLate))]);
-        }
-        Action::Reboot { .. } => fates.push((Fate::NeverReturns, Some(Fault::NeverReturns))),
-        _ => {}
-    }
-    fates
-}
-
-/// What ends a trouble. It may come at any time, and costs no fault.
-pub fn mends(world: &World) -> Vec<Hand> {
-    let mut hands = Vec::new();
-    for (name, truth) in &world.nodes {
-        let node = || name.clone();
-        match (truth.machine, truth.service) {
-            (Machine::Down { returns: false }, _) => hands.push(Hand::Boot { node: node() }),
-            (Machine::Up, ClusterService::Stopped) if truth.running().is_none() => {
-                hands.push(Hand::StartCluster { node: node() });
-            }
-            _ => {}
-        }
-        if truth.task.is_some_and(|t| t.fate == Fate::Hangs && t.stage == Stage::Copying) {
-            hands.push(Hand::KillInstaller { node: node() });
-        }
-        if truth.rival.is_some() {
-            hands.push(Hand::EndInstaller { node: node() });
-        }
-    }
-    if !world.apart.is_empty() {
-        hands.push(Hand::Reconnect);
-    }
-    if world.quorum.has_witness() && !world.witness_up {
-        hands.push(Hand::Witness { up: true });
-    }
-    hands
-}
-
-/// What fate and people may do, each for one fault.
-fn harms(world: &World) -> Vec<(Event, Option<Fault>)> {
-    let mut harms: Vec<(Hand, Fault)> = Vec::new();
-    let nodes: Vec<&NodeName> = world.nodes.keys().collect();
-    let groups: Vec<&GroupName> = world.groups.keys().collect();
-    for (name, truth) in &world.nodes {
-        let node = || name.clone();
-        if truth.machine == Machine::Up {
-            harms.push((Hand::Crash { node: node(), lasts: None }, Fault::Crash));
-        }
-        match truth.paused {
-            None => harms.push((Hand::Pause { node: node() }, Fault::Pause)),
-            Some(_) => harms.push((Hand::Resume { node: node() }, Fault::Resume)),
-        }
-        if nodes.len() > 1 && world.apart.is_empty() {
-            harms.push((Hand::CutOff { nodes: vec![node()] }, Fault::SplitView));
-        }
-        if truth.rival.is_none() {
-            harms.push((Hand::StartInstaller { node: node() }, Fault::Rival));
-        }
-    }
-    for group in groups {
-        for to in &nodes {
-            if world.groups[group].owner != **to && world.can_take(group, to).is_ok() {
-                harms.push((Hand::Move { group: group.clone(), to: (*to).clone() }, Fault::Move));
-            }
-        }
-    }
-    if world.quorum.has_witness() && world.witness_up {
-        harms.push((Hand::Witness { up: false }, Fault::WitnessDown));
-    }
-    harms.into_iter().map(|(hand, fault)| (Event::Hand(hand), Some(fault))).collect()
 }

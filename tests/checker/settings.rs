@@ -12,7 +12,7 @@ use rollward::drivers::simulator::world::World;
 use rollward::guard::{ClusterFacts, RollState, Stop};
 use rollward::model::{ClusterName, InstallKind, Known, NodeName, PackageName, Version};
 
-use super::controllers::Fixed;
+use super::fixed::Fixed;
 use super::worlds::NOW;
 use crate::estates::read;
 
@@ -108,6 +108,12 @@ pub enum Shape {
     Scc,
     /// Three nodes, two roles, and room for both anywhere.
     Generic,
+    /// Four nodes of which three are active, each with room for one role.
+    Wide,
+    /// Three nodes with one role, and so two that are passive.
+    Spares,
+    /// Two nodes and no role at all.
+    Idle,
     /// A standalone standby host.
     Host,
 }
@@ -134,6 +140,8 @@ pub enum Twist {
     Cord,
     /// Another cluster is in its roll, and holds a standby copy that is not updated.
     Standby,
+    /// The same, and the copy is updated.
+    StandbyDone,
     /// No package was provided.
     NoPackage,
 }
@@ -146,6 +154,10 @@ pub struct Setting {
     pub quorum: &'static str,
     pub style: &'static str,
     pub faults: u8,
+    /// At most two.
+    pub controllers: usize,
+    /// Between its checks and its deed a node may take its time.
+    pub hesitates: bool,
     /// Memory is lost after every turn.
     pub forgets: bool,
     pub twist: Twist,
@@ -153,13 +165,31 @@ pub struct Setting {
 
 impl Setting {
     pub fn new(shape: Shape, quorum: &'static str, style: &'static str) -> Self {
-        let setting =
-            Self { name: String::new(), shape, quorum, style, faults: 1, forgets: false, twist: Twist::Plain };
+        let setting = Self {
+            name: String::new(),
+            shape,
+            quorum,
+            style,
+            faults: 1,
+            controllers: 1,
+            hesitates: false,
+            forgets: false,
+            twist: Twist::Plain,
+        };
         setting.named()
     }
 
     pub fn faults(self, faults: u8) -> Self {
         Self { faults, ..self }.named()
+    }
+
+    /// A second controller works on the same cluster.
+    pub fn two(self) -> Self {
+        Self { controllers: 2, ..self }.named()
+    }
+
+    pub fn hesitant(self) -> Self {
+        Self { hesitates: true, ..self }.named()
     }
 
     pub fn twisted(self, twist: Twist) -> Self {
@@ -176,6 +206,12 @@ impl Setting {
         if self.twist != Twist::Plain {
             let _ = write!(self.name, "-{:?}", self.twist);
         }
+        if self.controllers > 1 {
+            let _ = write!(self.name, "-{}controllers", self.controllers);
+        }
+        if self.hesitates {
+            self.name += "-hesitates";
+        }
         if self.forgets {
             self.name += "-forgets";
         }
@@ -189,6 +225,9 @@ impl Setting {
             Shape::Ccr => ("ccr", "AB", 1, &["MBX1", "Cluster Group"][..], ""),
             Shape::Scc => ("scc", "ABP", 2, &["MBX1, Cluster Group", "MBX2", ""][..], ""),
             Shape::Generic => ("generic", "ABP", 2, &["MBX1, Cluster Group", "MBX2", ""][..], "maxRoles: 2"),
+            Shape::Wide => ("scc", "ABCP", 3, &["MBX1, Cluster Group", "MBX2", "MBX3", ""][..], ""),
+            Shape::Spares => ("scc", "ABP", 1, &["MBX1, Cluster Group", "", ""][..], ""),
+            Shape::Idle => ("standby", "AB", 0, &["Cluster Group", ""][..], ""),
             Shape::Host => ("standby", "S", 0, &[""][..], ""),
         };
         let mut text = format!(
@@ -227,7 +266,7 @@ spec:
         for role in 1..=groups {
             let _ = writeln!(text, "    MBX{role}: {{kind: role}}");
         }
-        if groups > 0 {
+        if groups > 0 || self.shape == Shape::Idle {
             text += "    Cluster Group: {kind: auxiliary}\n";
         } else {
             text += "    {}\n";
@@ -254,7 +293,7 @@ spec:
             Twist::Observe => text.replace("mode: act", "mode: observe"),
             Twist::Held => text.replace("    A: {}", "    A: {hold: wait}").replace("    B: {}", "    B: {hold: wait}"),
             Twist::NoPackage => text[text.find("---").unwrap_or(0)..].to_owned(),
-            Twist::Standby => {
+            Twist::Standby | Twist::StandbyDone => {
                 text.replace("MBX1: {kind: role}", "MBX1: {kind: role, standbyTargets: [{cluster: standby, node: S}]}")
                     + STANDBY
             }
@@ -275,12 +314,14 @@ spec:
                 let stop = Stop { why: "storm".into(), labels: Default::default(), place: None, since: None };
                 fixed.fleet.stops.push(stop);
             }
-            Twist::Standby => {
+            Twist::Standby | Twist::StandbyDone => {
                 let (standby, node) = (ClusterName::from("standby"), NodeName::from("S"));
-                let version = Version::parse(InstallKind::Msp, "8.3.264.0").expect("a version");
+                let done = self.twist == Twist::StandbyDone;
+                let version = if done { "8.3.279.6" } else { "8.3.264.0" };
+                let version = Version::parse(InstallKind::Msp, version).expect("a version");
                 let installed = [(PackageName::new(PackageName::PRODUCT), Known::seen(Some(version), NOW))];
                 let facts = ClusterFacts {
-                    roll: RollState::InRoll,
+                    roll: if done { RollState::Converged { since: None } } else { RollState::InRoll },
                     canary: false,
                     acts: true,
                     standby_clusters: Default::default(),

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use rollward::drivers::simulator::world::{Fate, World};
 
-use super::controllers::{CtlId, Next};
+use super::controllers::CtlId;
+use super::next::Next;
 use super::search::{Finding, Label, Search};
 
 /// What led to a finding.
@@ -13,12 +14,12 @@ pub fn told(search: &mut Search, finding: &Finding) -> String {
     let way = search.way_to(finding.at);
     for pair in way.windows(2) {
         let steps = search.steps(pair[0]);
-        let label = steps.into_iter().find(|s| s.to == pair[1]).expect("a step leads there").label;
-        let _ = writeln!(text, "  {}", words(search, pair[0].controller, &label));
+        let step = steps.into_iter().find(|s| s.to == pair[1]).expect("a step leads there");
+        let _ = writeln!(text, "  {}", words(search, step.who, &step.label));
     }
     let last = *way.last().expect("there is a state");
-    if let Some(label) = &finding.label {
-        let _ = writeln!(text, "  {}   <-- {}", words(search, last.controller, label), finding.what);
+    if let Some((who, label)) = &finding.step {
+        let _ = writeln!(text, "  {}   <-- {}", words(search, *who, label), finding.what);
     }
     text += "  the world before that:\n";
     text += &world(&search.worlds.world(last.world));
@@ -29,23 +30,24 @@ pub fn told(search: &mut Search, finding: &Finding) -> String {
     text
 }
 
-fn words(search: &Search, controller: CtlId, label: &Label) -> String {
-    let next = || search.controllers.get(controller).next.clone();
+fn words(search: &Search, who: Option<CtlId>, label: &Label) -> String {
+    let us = who.map_or("nobody", |id| search.controllers.holder(id).as_str());
+    let next = || who.map_or(Next::Nothing, |id| search.controllers.get(id).next.clone());
     match label {
         Label::Happens(event) => format!("{event:?}"),
         Label::MuchTime => "much time passes".into(),
         Label::Looks => match next() {
-            Next::Look { then: Some(action) } => format!("a looks again, before {action}"),
-            _ => "a looks".into(),
+            Next::Look { then: Some(action) } => format!("{us} looks again, before {action}"),
+            _ => format!("{us} looks"),
         },
-        Label::LooksStale => "a looks again, and sees what it saw before".into(),
+        Label::LooksStale => format!("{us} looks again, and sees what it saw before"),
         Label::Claims(heard) => match next() {
             Next::Claim { wanted, .. } => {
                 let wanted = wanted.map_or_else(|| "nothing any more".to_owned(), |c| c.to_string());
                 let lost = if *heard { "" } else { ", and the reply is lost" };
-                format!("a claims {wanted}{lost}")
+                format!("{us} claims {wanted}{lost}")
             }
-            _ => "a claims".into(),
+            _ => format!("{us} claims"),
         },
         Label::Acts(fate, lost) => {
             let action = match next() {
@@ -58,10 +60,10 @@ fn words(search: &Search, controller: CtlId, label: &Label) -> String {
                 Some(true) => ", and the reply is lost",
                 Some(false) => ", but the order is lost",
             };
-            format!("a: {action}{fate}{lost}")
+            format!("{us}: {action}{fate}{lost}")
         }
-        Label::CannotRecord => "a cannot write its journal".into(),
-        Label::Dies => "a dies, and another begins that remembers nothing".into(),
+        Label::CannotRecord => format!("{us} cannot write its journal"),
+        Label::Dies => format!("{us} dies, and another begins that remembers nothing"),
     }
 }
 

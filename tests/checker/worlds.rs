@@ -101,6 +101,17 @@ impl Worlds {
         number
     }
 
+    /// A node in the world of that number.
+    pub fn node(&self, number: WorldId, name: &NodeName) -> &NodeTruth {
+        let place = self.base.nodes.keys().position(|n| n == name).expect("actions name nodes that there are");
+        self.nodes.get(self.list[number as usize][2 + place])
+    }
+
+    /// The store of the world of that number.
+    pub fn store(&self, number: WorldId) -> &ClusterStore {
+        self.stores.get(self.list[number as usize][1])
+    }
+
     /// The world of that number.
     pub fn world(&self, number: WorldId) -> World {
         let key = &self.list[number as usize];
@@ -201,49 +212,73 @@ pub fn later_by(mut world: World, by: Duration) -> World {
     world
 }
 
-/// The epochs of a world, and what each may be called instead while nobody is in the middle of a turn.
+/// Epochs, and what each may be called instead.
 ///
-/// Epochs are only ever compared: with the claim, and with each other where they are above it, or where nobody holds
-/// the claim. All below the claim are alike, and alike to never.
+/// They are only ever compared with each other, and a claim takes the one after the highest that it sees. So their
+/// order is kept, and of the room between two only whether there is any: claims that fit in between are one or more.
+/// While nobody is in the middle of a turn, all below the claim are alike, and alike to never.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Epochs(BTreeMap<u64, u64>);
 
 impl Epochs {
-    pub fn of(world: &World) -> Self {
-        let claim = world.store.claim.as_ref().map(|c| c.epoch);
-        let mut met = BTreeSet::new();
-        met.extend(claim);
-        met.extend(world.store.marks.iter().map(|m| m.epoch));
-        for node in world.nodes.values() {
-            met.insert(node.epoch_seen);
-            met.extend(node.work.as_ref().map(|w| w.epoch));
-        }
+    /// Of a world, and of turns that are under way in it.
+    pub fn of(world: &World, mut met: BTreeSet<u64>, all_sleep: bool) -> Self {
+        world_epochs(world, &mut met);
         met.remove(&0);
-        let lowest = claim.unwrap_or(0);
-        let (below, rest): (Vec<u64>, Vec<u64>) = met.into_iter().partition(|e| *e < lowest);
-        let names = below.into_iter().map(|e| (e, 0));
-        Self(names.chain(rest.into_iter().zip(1..)).collect())
+        let lowest = world.store.claim.as_ref().map_or(0, |c| c.epoch);
+        let mut names = BTreeMap::new();
+        let (mut before, mut name) = (0, 0);
+        for epoch in met {
+            if all_sleep && epoch < lowest {
+                names.insert(epoch, 0);
+                continue;
+            }
+            name += if before == 0 { 1 } else { (epoch - before).min(2) };
+            before = epoch;
+            names.insert(epoch, name);
+        }
+        Self(names)
     }
 
+    /// The highest name.
     pub fn highest(&self) -> u64 {
-        self.0.keys().max().copied().unwrap_or(0)
+        self.0.values().max().copied().unwrap_or(0)
+    }
+
+    /// What it may be called.
+    pub fn name(&self, epoch: &mut u64) {
+        *epoch = self.0.get(epoch).copied().unwrap_or(0);
+    }
+
+    pub fn name_in(&self, action: &mut Action) {
+        if let Action::Release { mark } = action {
+            self.name(&mut mark.epoch);
+        }
     }
 
     pub fn rename(&self, world: &mut World) {
-        let name = |epoch: &mut u64| *epoch = self.0.get(epoch).copied().unwrap_or(0);
         if let Some(claim) = &mut world.store.claim {
-            name(&mut claim.epoch);
+            self.name(&mut claim.epoch);
         }
         for mark in &mut world.store.marks {
-            name(&mut mark.epoch);
+            self.name(&mut mark.epoch);
         }
         for node in world.nodes.values_mut() {
-            name(&mut node.epoch_seen);
+            self.name(&mut node.epoch_seen);
             if let Some(work) = &mut node.work {
-                name(&mut work.epoch);
-                if let Action::Release { mark } = &mut work.action {
-                    name(&mut mark.epoch);
-                }
+                self.name(&mut work.epoch);
+                self.name_in(&mut work.action);
             }
         }
+    }
+}
+
+/// Every epoch in a world.
+pub fn world_epochs(world: &World, met: &mut BTreeSet<u64>) {
+    met.extend(world.store.claim.as_ref().map(|c| c.epoch));
+    met.extend(world.store.marks.iter().map(|m| m.epoch));
+    for node in world.nodes.values() {
+        met.insert(node.epoch_seen);
+        met.extend(node.work.as_ref().map(|w| w.epoch));
     }
 }

@@ -144,7 +144,7 @@ fn base(tick: &Tick, world: &World) -> Option<(DurationName, u32)> {
             };
             let share = match stage {
                 Stage::Working => 100,
-                Stage::Checking | Stage::StoppingCluster => 5,
+                Stage::Hesitating | Stage::Checking | Stage::StoppingCluster => 5,
                 Stage::Copying => 85,
                 Stage::Restarting => 5,
                 Stage::Moving => 60,

@@ -51,16 +51,23 @@ impl World {
             }
             return refused(check, saw);
         }
-        self.count_against_stop(&node, &action, at, happened);
-        self.count_over_pause(&node, &action, at, happened);
-        self.count_out(&node, &action, at, happened);
         let work = Work { action, epoch, holder, since: at, ended: None };
-        self.begin(&node, work, fate, at);
+        if fate == Fate::Hesitates {
+            if let Some(truth) = self.nodes.get_mut(&node) {
+                truth.work = Some(work);
+                truth.task = Some(Task { stage: Stage::Hesitating, fate: Fate::Well });
+            }
+        } else {
+            self.begin(&node, work, fate, at, happened);
+        }
         Answer::Accepted
     }
 
     /// What is true at once when work begins.
-    fn begin(&mut self, node: &NodeName, work: Work, fate: Fate, at: Time) {
+    pub(super) fn begin(&mut self, node: &NodeName, work: Work, fate: Fate, at: Time, happened: &mut Vec<Happening>) {
+        self.count_against_stop(node, &work.action, at, happened);
+        self.count_over_pause(node, &work.action, at, happened);
+        self.count_out(node, &work.action, at, happened);
         let stage = match &work.action {
             Action::Install { .. } | Action::Uninstall { .. } => Stage::Checking,
             Action::MoveGroup { .. } | Action::Handoff { .. } => Stage::Moving,

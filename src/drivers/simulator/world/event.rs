@@ -66,6 +66,8 @@ pub enum Fate {
     MoveFailsLate,
     /// The machine does not come back from its reboot.
     NeverReturns,
+    /// As it should; but after its checks the node takes its time before it acts.
+    Hesitates,
 }
 
 /// Something that happens by itself, sooner or later.

@@ -103,6 +103,8 @@ pub struct Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Stage {
+    /// It is announced and checked, and nothing is done yet.
+    Hesitating,
     /// Doing what it does.
     Working,
     /// The installer looks around; nothing is stopped yet.

@@ -27,6 +27,9 @@ impl World {
     pub(super) fn work_gets_on(&mut self, node: &NodeName, at: Time, happened: &mut Vec<Happening>) {
         let Some(truth) = self.nodes.get(node) else { return };
         let (Some(work), Some(task)) = (truth.running().cloned(), truth.task) else { return };
+        if task.stage == Stage::Hesitating {
+            return self.begin(node, work, task.fate, at, happened);
+        }
         match &work.action {
             Action::Install { rollup, .. } | Action::Uninstall { rollup, .. } => {
                 let Some(rollup) = self.catalogue.rollups.get(rollup).cloned() else {
