@@ -10,6 +10,7 @@ mod idle;
 mod kill;
 mod layers;
 mod manifests;
+mod mutants;
 mod oracle;
 mod parallel;
 mod record;

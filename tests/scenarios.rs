@@ -130,7 +130,7 @@ fn every_scenario_is_told_as_expected() {
     assert!(wrong.is_empty(), "{} complaint(s):\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn find(dir: &Path, files: &mut Vec<PathBuf>) {
+pub fn find(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).expect("the folder can be read") {
         let path = entry.expect("the folder can be read").path();
         if path.is_dir() {
@@ -146,28 +146,51 @@ fn find(dir: &Path, files: &mut Vec<PathBuf>) {
 
 /// The whole story of one scenario, and what is wrong with it whatever is expected.
 fn tell(file: &Path) -> (String, Vec<String>) {
-    let mut wrong = Vec::new();
     let text = std::fs::read_to_string(file).expect("the scenario can be read");
     let (scenario, manifests) = split(&text, file);
-    let mut story = String::new();
     let (desired, diagnostics) = read(file, &manifests);
+    let mut story = String::new();
     if !diagnostics.is_empty() {
         let _ = writeln!(story, "manifests\n{diagnostics}");
     }
-    let Some(desired) = desired else { return (story, wrong) };
-    let mut simulated = open(&desired, RuleSet::ALL);
+    let Some(desired) = desired else { return (story, Vec::new()) };
+    let (simulated, mut wrong) = tell_under(RuleSet::ALL, &scenario, &desired, file, &mut story);
+    tell_without(&simulated, &scenario, &desired, file, &mut story, &mut wrong);
+    (story, wrong)
+}
+
+/// Whether a scenario goes otherwise under these rules than it is expected to go.
+pub fn goes_otherwise(file: &Path, rules: RuleSet) -> bool {
+    let text = std::fs::read_to_string(file).expect("the scenario can be read");
+    let (scenario, manifests) = split(&text, file);
+    let desired = read(file, &manifests).0.expect("the manifests can be read");
+    let mut story = String::new();
+    let (_, wrong) = tell_under(rules, &scenario, &desired, file, &mut story);
+    let expected = std::fs::read_to_string(file.with_extension("expected")).expect("it has an expected text");
+    !wrong.is_empty() || !expected.contains(&story)
+}
+
+/// The plan, the run and the end under these rules, and what is wrong with them whatever is expected.
+fn tell_under(
+    rules: RuleSet,
+    scenario: &Scenario,
+    desired: &Arc<Desired>,
+    file: &Path,
+    story: &mut String,
+) -> (Simulated, Vec<String>) {
+    let mut wrong = Vec::new();
+    let mut simulated = open(desired, rules);
     story.push_str("plan\n");
-    let planned = tell_plans(&mut simulated, &desired, &mut story, &mut wrong);
-    let end = run(&mut simulated, &scenario, file);
+    let planned = tell_plans(&mut simulated, desired, story, &mut wrong);
+    let end = run(&mut simulated, scenario, file);
     story.push_str("\nrun\n");
-    tell_run(&simulated, &mut story);
+    tell_run(&simulated, story);
     story.push_str("\nend\n");
-    tell_end(&mut simulated, &end, &mut story);
+    tell_end(&mut simulated, &end, story);
     if simulated.violations().next().is_some() != scenario.violates {
         wrong.push(if scenario.violates { "no rule was broken" } else { "rules were broken" }.to_owned());
     }
-    wrong
-        .extend(begun_outside(&simulated, &desired).first().map(|first| format!("begun outside the windows: {first}")));
+    wrong.extend(begun_outside(&simulated, desired).first().map(|first| format!("begun outside the windows: {first}")));
     if end == End::Converged && simulated.worlds.values().any(|w| !w.leaks().is_empty()) {
         wrong.push("something of ours was left behind".to_owned());
     }
@@ -195,22 +218,33 @@ fn tell(file: &Path) -> (String, Vec<String>) {
             }
         }
     }
+    (simulated, wrong)
+}
+
+/// What becomes of the world without each of the rules that the scenario names.
+fn tell_without(
+    simulated: &Simulated,
+    scenario: &Scenario,
+    desired: &Arc<Desired>,
+    file: &Path,
+    story: &mut String,
+    wrong: &mut Vec<String>,
+) {
     for rule in &scenario.without {
         let name = RuleName::from_word(rule).unwrap_or_else(|| panic!("{}: no rule {rule}", file.display()));
-        let mut worse = open(&desired, RuleSet::ALL.without(name));
-        let end_without = run(&mut worse, &scenario, file);
+        let mut worse = open(desired, RuleSet::ALL.without(name));
+        let end_without = run(&mut worse, scenario, file);
         let _ = writeln!(story, "\nwithout {rule}");
-        tell_difference(&simulated, &worse, &mut story);
-        tell_end(&mut worse, &end_without, &mut story);
-        let late = begun_outside(&worse, &desired);
+        tell_difference(simulated, &worse, story);
+        tell_end(&mut worse, &end_without, story);
+        let late = begun_outside(&worse, desired);
         if let Some(first) = late.first() {
             let _ = writeln!(story, "  begun outside the windows: {}, the first {first}", late.len());
         }
-        if badness(&worse, &desired) <= badness(&simulated, &desired) {
+        if badness(&worse, desired) <= badness(simulated, desired) {
             wrong.push(format!("without {rule} the world does not end worse"));
         }
     }
-    (story, wrong)
 }
 
 /// Whether steps come in the order that was planned, whatever takes longer than planned.
