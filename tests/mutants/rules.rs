@@ -177,7 +177,7 @@ pub fn mutants() -> Vec<Mutant> {
             |action, facts| {
                 among(R::StandbyFirst, action, facts, |fleet| {
                     for cluster in fleet.clusters.values_mut() {
-                        cluster.in_the_middle = None;
+                        cluster.in_the_middle.clear();
                     }
                 })
             },

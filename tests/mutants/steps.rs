@@ -18,11 +18,11 @@ const UNCLAIMED: Wrong = Wrong { skips: |check| matches!(check, Check::ClaimIsOu
 
 /// It forgets them, and does not read the marks of others.
 const UNMARKED: Wrong =
-    Wrong { skips: |check| matches!(check, Check::NothingElseInProgress), before: forget_epochs, ..RIGHT };
+    Wrong { skips: |check| matches!(check, Check::NothingElseInProgress { .. }), before: forget_epochs, ..RIGHT };
 
 /// It reads neither, and remembers epochs.
 const REMEMBERING: Wrong =
-    Wrong { skips: |check| matches!(check, Check::ClaimIsOurs | Check::NothingElseInProgress), ..RIGHT };
+    Wrong { skips: |check| matches!(check, Check::ClaimIsOurs | Check::NothingElseInProgress { .. }), ..RIGHT };
 
 /// Nothing of that.
 const NEITHER: Wrong = Wrong { before: forget_epochs, ..REMEMBERING };
@@ -42,8 +42,13 @@ fn forget_epochs(world: &mut World, _: &Order) {
 }
 
 fn another_is_announced(world: &World, order: &Order) -> bool {
-    let announced = |m: &Mark| matches!(&m.kind, MarkKind::InProgress { action } if **action != order.action);
-    order.checks.contains(&Check::NothingElseInProgress) && world.store.marks.iter().any(announced)
+    order.checks.iter().any(|check| match check {
+        Check::NothingElseInProgress { beside } => world.store.marks.iter().any(|mark| match &mark.kind {
+            MarkKind::InProgress { action } => **action != order.action && !beside.contains(&**action),
+            _ => false,
+        }),
+        _ => false,
+    })
 }
 
 fn without(step: Step, mistake: &str, besides: Option<Wrong>, wrong: Wrong, killer: Killer) -> Mutant {
