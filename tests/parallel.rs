@@ -6,15 +6,17 @@
 //! `PARALLEL_SHOW=7` tells the story of one.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use rollward::drivers::simulator::world::NodeTruth;
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::RuleSet;
-use rollward::model::Action;
 use rollward::model::time::between;
+use rollward::model::{Action, Holder};
 use rollward::plan::Plan;
 use rollward::reconcile::Around;
 use rollward::record::EntryKind;
@@ -182,11 +184,12 @@ fn live(shape: &Shape) -> Result<Told, String> {
     if end.end == End::Converged && elapsed < plan.elapsed.at_least {
         return Err(format!("{elapsed:?} is less than the least, {:?}\n{}", plan.elapsed.at_least, simulated.story()));
     }
-    let at_once = at_once(&simulated);
+    let at_once = most_at_once(&simulated);
     Ok(Told { plan, elapsed, at_once, story: simulated.story() })
 }
 
-fn at_once(simulated: &Simulated) -> usize {
+/// The most nodes on which an installer was at work at once.
+fn most_at_once(simulated: &Simulated) -> usize {
     let (mut running, mut most) = (0_usize, 0);
     for entry in &simulated.journal {
         match &entry.what {
@@ -247,4 +250,48 @@ proptest! {
             return Err(TestCaseError::fail(format!("{}\n{why}", shape.text())));
         }
     }
+}
+
+/// The controller is killed between any two effects, with installers at work on two nodes and without; another, here or
+/// on another host, finishes what it finds.
+#[test]
+fn a_kill_with_two_installers_at_work_changes_nothing() {
+    let node = (true, false);
+    let shape = Shape {
+        nodes: vec![node; 6],
+        roles: vec![(0, None), (1, None)],
+        auxiliaries: vec![2],
+        room: Some(1),
+        quorum: "majority",
+        margin: 0,
+        out: 2,
+        style: "online",
+        install_minutes: 8,
+        handoff_seconds: 45,
+        soak_minutes: 0,
+    };
+    let desired = read(&shape.text()).expect("the manifests are sound");
+    let mut undisturbed = open(&desired, RuleSet::ALL).expect("the world is sound");
+    assert_eq!(to_the_end(&mut undisturbed, LIMIT, true), End::Converged);
+    let handoffs = look_back(&mut undisturbed, End::Converged).handoffs;
+    let mut with_two = 0;
+    for n in (0..undisturbed.effects).step_by(5) {
+        let mut simulated = open(&desired, RuleSet::ALL).expect("the world is sound");
+        simulated.effects_left = Some(n);
+        assert_eq!(to_the_end(&mut simulated, LIMIT, true), End::Killed);
+        let working = |node: &NodeTruth| node.running().is_some_and(|work| work.action.needs_empty_node());
+        let at_work = simulated.worlds.values().flat_map(|world| world.world().nodes.values()).filter(|n| working(n));
+        with_two += usize::from(at_work.count() > 1);
+        if n % 2 == 0 {
+            simulated.restart();
+        } else {
+            let worlds = std::mem::take(&mut simulated.worlds);
+            simulated = Simulated::new(Arc::clone(&desired), worlds, Holder::from("another host"), RuleSet::ALL);
+        }
+        let end = to_the_end(&mut simulated, LIMIT, true);
+        let end = look_back(&mut simulated, end);
+        let told = format!("killed after effect {n}: {end:#?}\n{}", simulated.story());
+        assert_eq!((end.end, end.is_wrong(), end.handoffs), (End::Converged, false, handoffs), "{told}");
+    }
+    assert!(with_two > 0, "never were two installers at work when it was killed");
 }

@@ -1,5 +1,6 @@
 //! Stories: what is seen, and what is done about it.
 
+mod flutter;
 mod holds;
 mod middle;
 mod price;
