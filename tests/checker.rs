@@ -17,6 +17,7 @@ mod controllers;
 mod ends;
 mod fates;
 mod fixed;
+mod minds;
 mod next;
 mod search;
 mod seen;

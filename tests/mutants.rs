@@ -67,6 +67,8 @@ pub enum Step {
     Lock,
     /// A node obeys no epoch that is older than one that it has obeyed.
     HighestEpoch,
+    /// After a change of membership the cluster is claimed anew.
+    MembershipChange,
 }
 
 impl Step {
@@ -81,6 +83,7 @@ impl Step {
         Step::TakesBack,
         Step::Lock,
         Step::HighestEpoch,
+        Step::MembershipChange,
     ];
 }
 

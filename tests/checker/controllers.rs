@@ -15,11 +15,13 @@ use rollward::drivers::simulator::world::{Fate, Order, World};
 use rollward::guard::History;
 use rollward::model::time::{earlier, later};
 use rollward::model::{Action, Answer, Claim, Holder, Known, RuleName, Time};
+use rollward::observed::Membership;
 use rollward::plan::Decision;
 use rollward::reconcile::{Around, Effect, Input, Memory, Turn};
 use rollward::record::EntryKind;
 
 use super::fixed::Fixed;
+use super::minds::rewrite_mind;
 use super::next::Next;
 use super::seen::{Counts, count};
 use super::worlds::{Epochs, LONG, NOW, WorldId, Worlds, later_by, rewrite_action, settled, world_epochs};
@@ -240,6 +242,24 @@ impl Controllers {
         then
     }
 
+    /// True if the members that it saw last are others than before in this turn, and it has not claimed since.
+    pub fn saw_members_change(&self, id: CtlId, worlds: &Worlds) -> bool {
+        let (mut before, mut changed) = (None, false);
+        for heard in &self.get(id).heard {
+            match heard {
+                Heard::Claimed(Ok(Some(_))) => changed = false,
+                Heard::Saw { seen, .. } => {
+                    let seen = self.fixed.look(&worlds.world(*seen), NOW);
+                    let now: Option<Vec<bool>> = seen.nodes.values().map(|n| is_up(&n.membership)).collect();
+                    changed |= before.is_some() && now.is_some() && before != now;
+                    before = now.or(before);
+                }
+                Heard::Claimed(_) | Heard::MuchTime => {}
+            }
+        }
+        changed
+    }
+
     /// Every epoch that matters to it.
     pub fn epochs(&self, id: CtlId, worlds: &Worlds, met: &mut BTreeSet<u64>) {
         let this = self.get(id);
@@ -370,6 +390,7 @@ impl Controllers {
                 self.decided += 1;
                 (self.fixed.wrong.forgets)(&mut turn.history);
                 let effect = turn.step(Input::Observed(Box::new(seen)), self.around(at.now));
+                (self.fixed.wrong.forgets)(&mut turn.history);
                 Some(self.settle(turn, effect, at, Some((truth, worlds))))
             }
             Heard::Claimed(answer) => {
@@ -478,30 +499,13 @@ fn decided(turn: &Turn) -> Option<Action> {
     }
 }
 
-fn unbeaten(claim: Claim) -> Claim {
-    Claim { heartbeat: 0, ..claim }
+fn is_up(membership: &Known<Membership>) -> Option<bool> {
+    match membership {
+        Known::Known { value, .. } => Some(*value == Membership::Up),
+        Known::Unknown { .. } => None,
+    }
 }
 
-/// What is remembered, with its moments rewritten: of those that are compared with each other only the order is kept,
-/// and what is long ago is dropped where that makes no difference.
-fn rewrite_mind(history: &mut History, memory: &mut Memory, moment: impl Fn(Time) -> Time) {
-    let before = |ms: u64| earlier(NOW, Duration::from_millis(ms));
-    // Kept as a little before now, so that whatever comes next is later.
-    let recent = |at: Time| if moment(at) >= NOW { before(1) } else { earlier(NOW, LONG) };
-    if let Some((silent, limit)) = &mut history.foreign_silence {
-        *silent = if *silent > *limit { LONG } else { Duration::ZERO };
-    }
-    let changed = matches!((history.membership_changed_at, history.claimed_at), (Some(c), Some(at)) if at < c);
-    history.membership_changed_at = changed.then(|| before(1));
-    history.claimed_at = history.claimed_at.map(|_| before(2));
-    for at in history.rejoined_at.values_mut() {
-        *at = recent(*at);
-    }
-    history.rejoined_at.retain(|_, at| *at == before(1));
-    for failed in history.failed_handoffs.values_mut() {
-        failed.at = recent(failed.at);
-    }
-    memory.rewrite(recent, |claim| claim.heartbeat = 0);
-    // How often a heart beats is seen by nobody here.
-    memory.beat_at = memory.beat_at.map(|_| before(1));
+fn unbeaten(claim: Claim) -> Claim {
+    Claim { heartbeat: 0, ..claim }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use rollward::drivers::simulator::world::{Event, Fate, World};
 use rollward::fleet::simulated::claimed;
-use rollward::model::{Answer, Holder};
+use rollward::model::{Answer, Holder, Phase};
 
 use super::controllers::{Controllers, CtlId};
 use super::ends::Ends;
@@ -389,6 +389,10 @@ impl Search {
             after = self.worlds.world(world);
         }
         afterwards(&mut after, &order, &answer);
+        let begins = order.action.phase() == Phase::Begin && answer == Answer::Accepted;
+        if begins && self.controllers.saw_members_change(id, &self.worlds) {
+            wrong.push(format!("{} began under a claim from before the membership changed", order.action.kind()));
+        }
         if matches!(answer, Answer::Refused { .. }) && after.store != *self.worlds.store(world) {
             wrong.push(format!("{} was refused and left something behind", order.action.kind()));
         }

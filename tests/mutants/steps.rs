@@ -179,5 +179,12 @@ pub fn mutants() -> Vec<Mutant> {
             },
             HESITANT,
         ),
+        without(
+            Step::MembershipChange,
+            "a change of membership is not noticed",
+            None,
+            Wrong { forgets: |history| history.membership_changed_at = None, ..RIGHT },
+            PAIR,
+        ),
     ]
 }
