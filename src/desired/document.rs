@@ -288,7 +288,8 @@ pub struct WindowDoc {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LimitsDoc {
-    /// Nodes of a cluster that may be out at once, for any reason; 1 if omitted.
+    /// Nodes of a cluster that may be out at once, for any reason; 1 if omitted. Above 1, several empty nodes are worked
+    /// on at once while votes and failover targets allow it.
     #[schemars(range(min = 1))]
     pub max_unavailable: Option<u32>,
     /// Tries after the first; 2 if omitted.
