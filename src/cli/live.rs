@@ -11,7 +11,7 @@ use super::args::{From, Global, person};
 use super::load::{self, Loaded};
 use super::output::{self, Check, Waiver};
 use crate::desired::Cluster;
-use crate::drivers::{self, Driver};
+use crate::drivers::{self, Driver, Snapshot};
 use crate::fleet::Fleet;
 use crate::guard::{Command, History, RuleSet};
 use crate::model::time::Clock;
@@ -55,6 +55,8 @@ pub(super) struct Asked<'a> {
     pub suppose: &'a [Supposition],
     /// What each constraint costs, too.
     pub price: bool,
+    /// Of the one cluster of this snapshot, as it was then. No other is looked at.
+    pub snapshot: Option<&'a Snapshot>,
 }
 
 /// A driver that is open, and the clock that it goes by.
@@ -106,14 +108,25 @@ pub(super) fn observe(
     loaded: &Loaded,
     names: &[ClusterName],
 ) -> anyhow::Result<Vec<(Arc<Cluster>, Observation)>> {
-    let seen = look_at(global, loaded, names)?;
+    let seen = look_at(global, loaded, names, None)?;
     Ok(seen.into_iter().map(|(cluster, _, seen)| (cluster, seen)).collect())
 }
 
 type Seen = (Arc<Cluster>, Opened, Observation);
 
-fn look_at(global: &Global, loaded: &Loaded, names: &[ClusterName]) -> anyhow::Result<Vec<Seen>> {
+fn look_at(
+    global: &Global,
+    loaded: &Loaded,
+    names: &[ClusterName],
+    snapshot: Option<&Snapshot>,
+) -> anyhow::Result<Vec<Seen>> {
     let state = global.state()?;
+    if let Some(snapshot) = snapshot {
+        let (desired, seen) = replay(loaded, snapshot)?;
+        let driver = open(loaded, &desired, &state)?.driver;
+        let clock = Arc::new(Still(snapshot.at));
+        return Ok(vec![(desired, Opened { driver, clock, simulated: false }, seen)]);
+    }
     let runtime = runtime()?;
     let mut looks = JoinSet::new();
     let mut opened = BTreeMap::new();
@@ -129,13 +142,35 @@ fn look_at(global: &Global, loaded: &Loaded, names: &[ClusterName]) -> anyhow::R
     Ok(opened.into_iter().filter_map(together).collect())
 }
 
+/// What was seen when a snapshot was saved.
+///
+/// # Errors
+/// No manifest declares its cluster, or it makes no sense.
+pub(super) fn replay(loaded: &Loaded, snapshot: &Snapshot) -> anyhow::Result<(Arc<Cluster>, Observation)> {
+    loaded.pick(std::slice::from_ref(&snapshot.cluster))?;
+    let Some(cluster) = loaded.desired.clusters.get(&snapshot.cluster) else {
+        bail!("no manifest declares {}", snapshot.cluster);
+    };
+    let seen = drivers::replay(cluster, snapshot).map_err(|why| anyhow::anyhow!("{}: {why}", snapshot.cluster))?;
+    Ok((Arc::clone(cluster), seen))
+}
+
+/// Reads a snapshot that was saved.
+///
+/// # Errors
+/// There is no such file, or it is none.
+pub(super) fn read_snapshot(file: &Path) -> anyhow::Result<Snapshot> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("{} is no snapshot", file.display()))
+}
+
 /// Looks at every cluster, and plans those asked for knowing of the others, as the daemon would.
 ///
 /// # Errors
 /// A driver cannot be opened, or the record cannot be read.
 pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyhow::Result<Vec<Look>> {
     let names: Vec<_> = loaded.desired.clusters.keys().cloned().collect();
-    let seen = look_at(global, loaded, &names)?;
+    let seen = look_at(global, loaded, &names, asked.snapshot)?;
     let store = match Store::open(&global.state()?, OpenMode::Read) {
         Ok(store) => Some(store),
         Err(OpenError::Nothing { .. }) => None,

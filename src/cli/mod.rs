@@ -23,6 +23,7 @@ mod run;
 mod schema;
 mod shell;
 mod simulate;
+mod snapshot;
 mod status;
 mod stop;
 mod takeover;
@@ -96,6 +97,7 @@ enum Command {
     History(history::History),
     Observe(observe::Observe),
     Doctor(doctor::Doctor),
+    Snapshot(snapshot::SnapshotArgs),
     Approve(approve::Approve),
     Stop(stop::Stop),
     Go(stop::Go),
@@ -144,6 +146,7 @@ impl Command {
             Command::History(command) => command.run(global),
             Command::Observe(command) => command.run(global),
             Command::Doctor(command) => command.run(global),
+            Command::Snapshot(command) => command.run(global),
             Command::Approve(command) => command.run(global),
             Command::Stop(command) => command.run(global),
             Command::Go(command) => command.run(global),

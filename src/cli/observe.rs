@@ -1,5 +1,7 @@
 //! `observe`: a live look, and nothing else. Takes no lock and writes nothing.
 
+use std::path::PathBuf;
+
 use super::args::{From, Global};
 use super::output::{Clusters, Observed};
 use super::{Exit, live, load, text};
@@ -16,8 +18,11 @@ Examples:
   rollward observe mbx-ccr-01 --output json | jq '.clusters[].nodes[] | {name, versions}'")]
 pub(super) struct Observe {
     /// The cluster; all of them, if none is given
-    #[arg(value_name = "CLUSTER")]
+    #[arg(value_name = "CLUSTER", conflicts_with = "snapshot")]
     cluster: Option<ClusterName>,
+    /// What was seen when this snapshot was saved, not what is now
+    #[arg(long, value_name = "FILE")]
+    snapshot: Option<PathBuf>,
     #[command(flatten)]
     from: From,
 }
@@ -25,8 +30,10 @@ pub(super) struct Observe {
 impl Observe {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let loaded = load::load(global, &self.from.manifests)?;
-        let names = loaded.pick(self.cluster.as_slice())?;
-        let looks = live::observe(global, &loaded, &names)?;
+        let looks = match &self.snapshot {
+            Some(file) => vec![live::replay(&loaded, &live::read_snapshot(file)?)?],
+            None => live::observe(global, &loaded, &loaded.pick(self.cluster.as_slice())?)?,
+        };
         let clusters = looks.iter().map(|(desired, seen)| Observed::new(desired, seen)).collect();
         global.emit(&Clusters { clusters }, text::observe::text)?;
         Ok(loaded.exit())

@@ -1,5 +1,7 @@
 //! `plan`: a live look, and what would be done from there. Takes no lock and writes nothing.
 
+use std::path::PathBuf;
+
 use super::args::{Global, Manifests};
 use super::live::{Asked, Look};
 use super::output::{Clusters, Observed, Planned, Price};
@@ -26,14 +28,22 @@ pub(super) struct Plan {
     /// Say what each constraint costs: handoffs, outage, time
     #[arg(long)]
     price: bool,
+    /// Plan from a snapshot that was saved, not from a look
+    #[arg(long, value_name = "FILE")]
+    snapshot: Option<PathBuf>,
 }
 
 impl Plan {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
         let loaded = load::load(global, &self.manifests.paths)?;
-        let names = loaded.pick(&self.manifests.clusters)?;
-        let looks =
-            live::look(global, &loaded, &Asked { of: &names, at: self.at, price: self.price, ..Default::default() })?;
+        let snapshot = self.snapshot.as_deref().map(live::read_snapshot).transpose()?;
+        let names = match &snapshot {
+            Some(snapshot) => vec![snapshot.cluster.clone()],
+            None => loaded.pick(&self.manifests.clusters)?,
+        };
+        let (price, snapshot) = (self.price, snapshot.as_ref());
+        let asked = Asked { of: &names, at: self.at, price, snapshot, ..Default::default() };
+        let looks = live::look(global, &loaded, &asked)?;
         let planned = |look: &Look| {
             let observed = Observed::new(&look.desired, &look.seen);
             let mut planned = Planned::new(&look.desired, &observed, &look.plan, look.relaxation.as_ref());

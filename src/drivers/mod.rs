@@ -2,6 +2,8 @@
 //!
 //! A driver translates and decides nothing. It sees the model, observations and permits; nothing of plans or policies.
 
+mod checks;
+pub mod pacemaker;
 pub mod simulator;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ use crate::desired::Cluster;
 use crate::desired::parts::{DriverParts, PartChecked, PartContext, PartIssue};
 use crate::guard::{Command, DriverTraits, Permit};
 use crate::model::time::Clock;
-use crate::model::{Action, Answer, Claim, Known, Rollup, RollupName, Time};
+use crate::model::{Action, Answer, Claim, ClusterName, Known, Rollup, RollupName, Time};
 use crate::observed::{Observation, SideEffect};
 
 /// What a driver promises to bring later.
@@ -50,6 +52,14 @@ pub trait Driver: Send + Sync {
     /// Named checks of everything that the driver needs, each with its evidence and what to do.
     fn readiness(&self) -> Later<'_, Vec<Readiness>>;
 
+    /// The raw answers of every command of one look, to be looked at again elsewhere. Secrets are left out.
+    ///
+    /// # Errors
+    /// There is nothing that could be saved.
+    fn snapshot(&self) -> Later<'_, Result<Snapshot, String>> {
+        Box::pin(std::future::ready(Err("a simulated cluster needs no snapshot: its manifest is one".into())))
+    }
+
     /// Takes note of changed manifests: which rollups and packages there are, and which targets and limits.
     fn learn(&self, cluster: &Cluster, rollups: &BTreeMap<RollupName, Arc<Rollup>>) {
         let _ = (cluster, rollups);
@@ -59,6 +69,20 @@ pub trait Driver: Send + Sync {
     fn world(&self) -> Option<&dyn World> {
         None
     }
+}
+
+/// The raw answers of one look at one cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Snapshot {
+    /// The driver that asked.
+    pub driver: String,
+    /// The cluster that was looked at.
+    pub cluster: ClusterName,
+    /// When.
+    pub at: Time,
+    /// What was answered, in the driver's own form.
+    pub raw: serde_json::Value,
 }
 
 /// A simulated world: it knows its own future and its own truth.
@@ -165,6 +189,7 @@ struct Row {
     check: fn(&serde_json::Value, &PartContext<'_>) -> Result<PartChecked, Vec<PartIssue>>,
     schema: fn() -> schemars::Schema,
     prepare: fn(&Cluster, &Rollups, &Opening<'_>) -> Result<Prepared, String>,
+    replay: fn(&Cluster, &Snapshot) -> Result<Observation, String>,
 }
 
 /// All rollups, by name.
@@ -179,22 +204,35 @@ enum Opening<'a> {
 }
 
 /// The table of all drivers.
-const TABLE: &[Row] = &[Row {
-    name: simulator::NAME,
-    check: simulator::spec::check,
-    schema: || schemars::schema_for!(simulator::spec::Spec),
-    prepare: |cluster, rollups, opening| {
-        let kept = match opening {
-            Opening::Act { worlds, fresh } => simulator::Kept::open(cluster, rollups, worlds, *fresh),
-            Opening::Look { worlds } => simulator::Kept::peek(cluster, rollups, worlds),
-        };
-        let kept = kept.map_err(|e| e.to_string())?;
-        let simulated = Some((kept.simulation().now(), kept.simulation().time_scale()));
-        Ok(Prepared::new(simulated, |clock| Arc::new(simulator::Simulator::new(kept, clock))))
+const TABLE: &[Row] = &[
+    Row {
+        name: simulator::NAME,
+        check: simulator::spec::check,
+        schema: || schemars::schema_for!(simulator::spec::Spec),
+        prepare: |cluster, rollups, opening| {
+            let kept = match opening {
+                Opening::Act { worlds, fresh } => simulator::Kept::open(cluster, rollups, worlds, *fresh),
+                Opening::Look { worlds } => simulator::Kept::peek(cluster, rollups, worlds),
+            };
+            let kept = kept.map_err(|e| e.to_string())?;
+            let simulated = Some((kept.simulation().now(), kept.simulation().time_scale()));
+            Ok(Prepared::new(simulated, |clock| Arc::new(simulator::Simulator::new(kept, clock))))
+        },
+        replay: |_, _| Err("a simulated cluster needs no snapshot: its manifest is one".into()),
     },
-}];
+    Row {
+        name: pacemaker::NAME,
+        check: pacemaker::spec::check,
+        schema: || schemars::schema_for!(pacemaker::spec::Spec),
+        prepare: |cluster, _, _| {
+            let asked = pacemaker::Asked::new(cluster)?;
+            Ok(Prepared::new(None, |clock| Arc::new(pacemaker::Pacemaker::new(asked, clock))))
+        },
+        replay: pacemaker::replay,
+    },
+];
 
-const NAMES: &[&str] = &[simulator::NAME];
+const NAMES: &[&str] = &[simulator::NAME, pacemaker::NAME];
 
 fn row(name: &str) -> Result<&'static Row, String> {
     TABLE.iter().find(|row| row.name == name).ok_or_else(|| {
@@ -217,6 +255,20 @@ pub fn prepare(cluster: &Cluster, rollups: &Rollups, worlds: &Path, fresh: bool)
 /// Why it cannot be opened, and what to do.
 pub fn prepare_to_look(cluster: &Cluster, rollups: &Rollups, worlds: &Path) -> Result<Prepared, String> {
     (row(&cluster.driver.name)?.prepare)(cluster, rollups, &Opening::Look { worlds })
+}
+
+/// What was seen of a cluster when a snapshot of it was saved.
+///
+/// # Errors
+/// It is of another cluster or driver, or makes no sense.
+pub fn replay(cluster: &Cluster, snapshot: &Snapshot) -> Result<Observation, String> {
+    if snapshot.cluster != cluster.name || *snapshot.driver != *cluster.driver.name {
+        return Err(format!(
+            "the snapshot is of {} by {}, and {} is reached by {}",
+            snapshot.cluster, snapshot.driver, cluster.name, cluster.driver.name
+        ));
+    }
+    (row(&cluster.driver.name)?.replay)(cluster, snapshot)
 }
 
 impl DriverParts for Drivers {

@@ -93,6 +93,26 @@ pub enum Check {
     },
 }
 
+impl Check {
+    /// Its name, as people see it where it refused something.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Check::ClaimIsOurs => "claimIsOurs",
+            Check::NothingElseInProgress => "nothingElseInProgress",
+            Check::OwnsNoRole { .. } => "ownsNoRole",
+            Check::OwnsNothing { .. } => "ownsNothing",
+            Check::Owner { .. } => "owner",
+            Check::Up { .. } => "up",
+            Check::NotPaused { .. } => "notPaused",
+            Check::PausedByUs { .. } => "pausedByUs",
+            Check::QuorumWithout { .. } => "quorumWithout",
+            Check::FewerOut { .. } => "fewerOut",
+            Check::Hash { .. } => "hash",
+            Check::NoRival { .. } => "noRival",
+        }
+    }
+}
+
 impl Permit {
     /// What may be done.
     pub fn action(&self) -> &Action {

@@ -11,7 +11,7 @@ impl World {
     /// # Errors
     /// The check's name and what it saw.
     pub(super) fn check(&self, check: &Check, own: &Action, claim: Option<&Claim>) -> Result<(), (String, String)> {
-        let no = |saw: String| Err((name(check).to_owned(), saw));
+        let no = |saw: String| Err((check.word().to_owned(), saw));
         match check {
             Check::ClaimIsOurs => match (&self.store.claim, claim) {
                 (Some(there), Some(ours)) if there.epoch == ours.epoch && there.holder == ours.holder => Ok(()),
@@ -97,22 +97,5 @@ impl World {
                 None => no(format!("there is no node {node}")),
             },
         }
-    }
-}
-
-fn name(check: &Check) -> &'static str {
-    match check {
-        Check::ClaimIsOurs => "claimIsOurs",
-        Check::NothingElseInProgress { .. } => "nothingElseInProgress",
-        Check::OwnsNoRole { .. } => "ownsNoRole",
-        Check::OwnsNothing { .. } => "ownsNothing",
-        Check::Owner { .. } => "owner",
-        Check::Up { .. } => "up",
-        Check::NotPaused { .. } => "notPaused",
-        Check::PausedByUs { .. } => "pausedByUs",
-        Check::QuorumWithout { .. } => "quorumWithout",
-        Check::FewerOut { .. } => "fewerOut",
-        Check::Hash { .. } => "hash",
-        Check::NoRival { .. } => "noRival",
     }
 }

@@ -1,0 +1,202 @@
+//! Acts, on the node: it announces, shows what is so, is given leave or not, and acts under its lock. What is shown is
+//! read by the very code that reads a look.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::look::{Asked, look};
+use super::marks;
+use super::probe;
+use super::software;
+use super::ssh::{Talk, Way};
+use crate::drivers::checks;
+use crate::guard::Check;
+use crate::model::{Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, Time};
+use crate::observed::Observation;
+
+const SCRIPT: &str = concat!(
+    include_str!("frame.sh"),
+    include_str!("act-before.sh"),
+    include_str!("probe.sh"),
+    include_str!("act-after.sh"),
+);
+
+/// How long it may take until an action is under way. A package is copied meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
+const STAGE_PATIENCE: Duration = Duration::from_secs(3600);
+
+/// How long a resource may take to arrive, in fifths of a second.
+const ARRIVES: &str = "1500";
+
+/// One order, ready to be carried out.
+pub(super) struct Order<'a> {
+    pub action: &'a Action,
+    pub claim: Option<&'a Claim>,
+    pub checks: &'a [Check],
+    pub at: Time,
+    /// Where it is carried out.
+    pub node: &'a NodeName,
+    /// The rollup that it is about.
+    pub rollup: Option<&'a Rollup>,
+    /// The packages' files on this host.
+    pub files: Vec<(String, std::path::PathBuf)>,
+}
+
+type Variables = BTreeMap<&'static str, String>;
+
+/// Carries out an order.
+pub(super) async fn perform(way: &Way, asked: &Asked, order: Order<'_>) -> Answer {
+    let variables = match variables(asked, &order) {
+        Ok(variables) => variables,
+        Err(saw) => return Answer::Refused { check: "driver".into(), saw },
+    };
+    let given: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let patience = if matches!(order.action, Action::Stage { .. }) { STAGE_PATIENCE } else { PATIENCE };
+    let talk = async |talk: &mut Talk| {
+        let shown = talk.hear("#end").await?;
+        if let Some(refused) = refusal(&shown)? {
+            return Ok(Some(refused));
+        }
+        let seen = look(asked, &[(order.node.clone(), Ok(shown))].into(), order.at);
+        let judged = order.checks.iter().try_for_each(|check| checks::check(check, order.action, order.claim, &seen));
+        if let Err((check, saw)) = judged {
+            talk.say(b"no\n").await?;
+            return Ok(Some(Answer::Refused { check, saw }));
+        }
+        talk.say(format!("go {}\n", verified(asked, order.action, &seen)).as_bytes()).await?;
+        if let Action::Stage { .. } = order.action {
+            for (_, file) in &order.files {
+                let bytes = tokio::fs::read(file).await.map_err(|e| format!("{}: {e}", file.display()))?;
+                talk.say(&bytes).await?;
+            }
+        }
+        Ok(None)
+    };
+    match way.converse(order.node, SCRIPT, &given, patience, talk).await {
+        Ok((Some(refused), _)) => refused,
+        Ok((None, rest)) => match refusal(&rest) {
+            Ok(Some(refused)) => refused,
+            Ok(None) => Answer::Accepted,
+            Err(why) => Answer::Unsure { why },
+        },
+        Err(why) => Answer::Unsure { why },
+    }
+}
+
+/// What the script itself refused, if it did.
+fn refusal(said: &str) -> Result<Option<Answer>, String> {
+    let answers = probe::read(said)?;
+    Ok(answers.get("refused").map(|refused| {
+        let text = |part: &str| part.trim().to_owned();
+        Answer::Refused { check: text(refused.out), saw: text(refused.err) }
+    }))
+}
+
+/// The rollup that a resumed node is verified to be at.
+fn verified(asked: &Asked, action: &Action, seen: &Observation) -> String {
+    let Action::Resume { node, quarantine: None } = action else { return String::new() };
+    let at_target = |rollup: &&Rollup| {
+        let standing = seen.nodes.get(node).map(|seen| rollup.standing(&seen.installed));
+        standing == Some(Ok(crate::model::Standing::Current))
+    };
+    asked
+        .nodes
+        .get(node)
+        .map(|rollup| &**rollup)
+        .filter(at_target)
+        .map(|rollup| rollup.name.to_string())
+        .unwrap_or_default()
+}
+
+fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
+    let Order { action, claim, at, node, rollup, files, .. } = order;
+    let epoch = claim.map_or(0, |claim| claim.epoch);
+    let holder = claim.map_or_else(|| Holder::new("nobody"), |claim| claim.holder.clone());
+    let mark = |kind| Mark { kind, epoch, holder: holder.clone(), at: *at };
+    let mut all = asked.variables(node);
+    let mut put = |name, value: String| _ = all.insert(name, value);
+    put("epoch", epoch.to_string());
+    put("node", node.to_string());
+    put("patience", ARRIVES.into());
+    let announcement = mark(MarkKind::InProgress { action: Box::new((*action).clone()) });
+    put("work", json!({"action": action, "epoch": epoch, "holder": holder, "since": at, "ended": null}).to_string());
+    for name in
+        ["own", "own_id", "group", "to", "role", "files", "sizes", "pause_id", "rollup_name", "storeless", "lock"]
+    {
+        put(name, String::new());
+    }
+    let (mut announce, mut own) = (true, None);
+    let word = match action {
+        Action::Stage { .. } => "stage",
+        Action::Pause { node } => {
+            own = Some(mark(MarkKind::Pause { node: node.clone() }));
+            "pause"
+        }
+        Action::Resume { node, quarantine } => {
+            put("pause_id", marks::id(&mark(MarkKind::Pause { node: node.clone() })));
+            own = quarantine.clone().map(|why| mark(MarkKind::Quarantine { node: node.clone(), why }));
+            "resume"
+        }
+        Action::MoveGroup { group, to, .. } | Action::Handoff { group, to, style: HandoffStyle::Online, .. } => {
+            put("group", plain(group)?);
+            put("to", to.to_string());
+            "move"
+        }
+        Action::Handoff { .. } | Action::StopRole { .. } | Action::StartRole { .. } => {
+            return Err("this driver hands roles over online only: write `style: online`".into());
+        }
+        Action::StopCluster { .. } => "stopCluster",
+        Action::StartCluster { .. } => {
+            put("storeless", "yes".into());
+            "startCluster"
+        }
+        Action::Install { .. } | Action::Uninstall { .. } => "install",
+        Action::Reboot { .. } => "reboot",
+        Action::RestoreServices { .. } | Action::ResumeReplication { .. } => {
+            return Err("this stack has nothing of the kind".into());
+        }
+        Action::Release { mark } => {
+            announce = false;
+            put("lock", "no".into());
+            if let MarkKind::InProgress { action } = &mark.kind {
+                put("group", action.group().map_or(Ok(String::new()), plain)?);
+            }
+            own = Some(mark.clone());
+            "release"
+        }
+    };
+    put("action", word.into());
+    put("mark", if announce { marks::write(&announcement) } else { String::new() });
+    put("mark_id", marks::id(&announcement));
+    if let Some(own) = own {
+        put("own_id", marks::id(&own));
+        put("own", marks::write(&own));
+    }
+    if let Some(rollup) = rollup {
+        put("rollup_name", rollup.name.to_string());
+        put("manager", software::manager(rollup.install).unwrap_or_default().into());
+    }
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    if let Some(odd) = names.iter().find(|name| name.contains(|c: char| c.is_whitespace() || c == '/')) {
+        return Err(format!("a package cannot be called {odd:?} here: rename the file, and its rollup's `file`"));
+    }
+    put("files", names.join(" "));
+    if let Action::Stage { .. } = action {
+        let size = |(_, path): &(String, std::path::PathBuf)| {
+            std::fs::metadata(path).map(|m| m.len().to_string()).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        put("sizes", files.iter().map(size).collect::<Result<Vec<_>, _>>()?.join(" ") + " ");
+    }
+    Ok(all)
+}
+
+/// A resource's name, if it can stand in XML and in XPath as it is, as all that the cluster itself accepts can.
+fn plain(group: &GroupName) -> Result<String, String> {
+    let odd = |c: char| !(c.is_alphanumeric() || "-_.:".contains(c));
+    match group.as_str().contains(odd) {
+        true => Err(format!("no resource can be called {group:?}")),
+        false => Ok(group.to_string()),
+    }
+}

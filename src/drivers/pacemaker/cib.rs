@@ -1,0 +1,172 @@
+//! What the cluster's replicated store says, by `cibadmin -Q`: who is in charge, marks, standby attributes, and the
+//! constraints that decide where resources may run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use roxmltree::{Document, Node};
+
+use super::marks;
+use super::status::{child, children, text};
+use crate::model::{Claim, Mark};
+
+/// The store, as far as it matters here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cib {
+    /// `admin_epoch.epoch.num_updates`: which of two stores is the later one. A store that a minority changed can win.
+    pub version: (u64, u64, u64),
+    pub claim: Option<Claim>,
+    pub marks: Vec<Mark>,
+    /// Values of ours that make no sense: written by another version, or by hand.
+    pub unreadable: Vec<String>,
+    /// Nodes with a standby attribute, and whether it outlives a reboot.
+    pub standby: BTreeMap<String, bool>,
+    /// Where a resource must not run, must run, or would rather, with the score.
+    pub locations: Vec<Location>,
+    /// Resources whose place depends on a rule or on another resource, in a way that only the cluster itself can work
+    /// out.
+    pub entangled: BTreeSet<String>,
+    /// What a resource loses by moving, by resource; the default under the empty name.
+    pub stickiness: BTreeMap<String, i64>,
+    /// Fence devices.
+    pub fence_devices: BTreeSet<String>,
+}
+
+/// A location constraint for one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Location {
+    pub id: String,
+    pub resource: String,
+    pub node: String,
+    pub score: i64,
+}
+
+/// Pacemaker's infinity.
+pub(super) const INFINITY: i64 = 1_000_000;
+
+impl Cib {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What makes it no store.
+    pub fn parse(xml: &str) -> Result<Self, String> {
+        let document = Document::parse(xml).map_err(|e| format!("cibadmin gave no sensible XML: {e}"))?;
+        let root = document.root_element();
+        let configuration = child(root, "configuration").ok_or("cibadmin: no configuration in its answer")?;
+        let number = |name| text(root, name)?.parse().map_err(|e| format!("cibadmin: {name} of the store: {e}"));
+        let mut cib =
+            Self { version: (number("admin_epoch")?, number("epoch")?, number("num_updates")?), ..Self::default() };
+        cib.ours(configuration);
+        cib.attributes(configuration, root);
+        cib.constraints(configuration)?;
+        cib.resources(configuration);
+        Ok(cib)
+    }
+
+    /// What a constraint says of a resource on a node, all together.
+    pub fn score(&self, resource: &str, node: &str) -> i64 {
+        let of = self.locations.iter().filter(|l| l.resource == resource && l.node == node).map(|l| l.score);
+        of.fold(0, |sum, score| match (sum, score) {
+            // Keeping off wins over preferring.
+            (_, score) if score <= -INFINITY => -INFINITY,
+            (sum, _) if sum <= -INFINITY => -INFINITY,
+            (sum, score) => (sum + score).min(INFINITY),
+        })
+    }
+
+    fn ours(&mut self, configuration: Node<'_, '_>) {
+        let sets = configuration.descendants().filter(|n| n.has_tag_name("cluster_property_set"));
+        for set in sets {
+            let Some(id) = set.attribute("id").filter(|id| id.starts_with(marks::OURS)) else { continue };
+            let value = child(set, "nvpair").and_then(|pair| pair.attribute("value")).unwrap_or_default();
+            match marks::read(id, value) {
+                Some(marks::Value::Claim(claim)) => self.claim = Some(claim),
+                Some(marks::Value::Mark(mark)) => self.marks.push(mark),
+                None => self.unreadable.push(format!("{id}={value}")),
+            }
+        }
+        self.marks.sort();
+    }
+
+    fn attributes(&mut self, configuration: Node<'_, '_>, root: Node<'_, '_>) {
+        let on = |value: Option<&str>| matches!(value, Some("on" | "true" | "yes" | "1"));
+        let standby = |node: Node<'_, '_>| {
+            node.descendants().any(|pair| {
+                pair.has_tag_name("nvpair") && pair.attribute("name") == Some("standby") && on(pair.attribute("value"))
+            })
+        };
+        let nodes =
+            child(configuration, "nodes").into_iter().flat_map(|nodes| children(nodes, "node").collect::<Vec<_>>());
+        for node in nodes.filter(|node| standby(*node)) {
+            self.standby.extend(node.attribute("uname").map(|name| (name.to_owned(), true)));
+        }
+        let states =
+            child(root, "status").into_iter().flat_map(|status| children(status, "node_state").collect::<Vec<_>>());
+        for state in states {
+            let transient = child(state, "transient_attributes").is_some_and(standby);
+            if let Some(name) = state.attribute("uname").filter(|_| transient) {
+                self.standby.entry(name.to_owned()).or_insert(false);
+            }
+        }
+    }
+
+    fn constraints(&mut self, configuration: Node<'_, '_>) -> Result<(), String> {
+        let Some(constraints) = child(configuration, "constraints") else { return Ok(()) };
+        for constraint in super::status::elements(constraints) {
+            let rsc = constraint.attribute("rsc").map(str::to_owned);
+            match (constraint.tag_name().name(), rsc, constraint.attribute("node"), constraint.attribute("score")) {
+                ("rsc_location", Some(resource), Some(node), Some(score)) => {
+                    let (id, node, score) = (text(constraint, "id")?, node.to_owned(), read_score(score)?);
+                    self.locations.push(Location { id, resource, node, score });
+                }
+                // Rules, sets and patterns, and resources that follow each other.
+                ("rsc_location", rsc, ..) => self.entangle(constraint, rsc),
+                ("rsc_colocation", rsc, ..) => {
+                    self.entangled.extend(constraint.attribute("with-rsc").map(str::to_owned));
+                    self.entangle(constraint, rsc);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn entangle(&mut self, constraint: Node<'_, '_>, rsc: Option<String>) {
+        self.entangled.extend(rsc);
+        let refs = constraint.descendants().filter(|n| n.has_tag_name("resource_ref"));
+        self.entangled.extend(refs.filter_map(|n| n.attribute("id")).map(str::to_owned));
+    }
+
+    fn resources(&mut self, configuration: Node<'_, '_>) {
+        let stickiness = |set: Node<'_, '_>| {
+            let pair = set.descendants().find(|n| n.attribute("name") == Some("resource-stickiness"))?;
+            read_score(pair.attribute("value")?).ok()
+        };
+        if let Some(default) = child(configuration, "rsc_defaults").and_then(stickiness) {
+            self.stickiness.insert(String::new(), default);
+        }
+        let Some(resources) = child(configuration, "resources") else { return };
+        for resource in resources.descendants() {
+            let Some(id) = resource.attribute("id").filter(|_| is_resource(resource)) else { continue };
+            if resource.attribute("class") == Some("stonith") {
+                self.fence_devices.insert(id.to_owned());
+            }
+            let own = children(resource, "meta_attributes").find_map(stickiness);
+            self.stickiness.extend(own.map(|own| (id.to_owned(), own)));
+        }
+    }
+}
+
+fn is_resource(node: Node<'_, '_>) -> bool {
+    matches!(node.tag_name().name(), "primitive" | "group" | "clone" | "master" | "bundle")
+}
+
+fn read_score(text: &str) -> Result<i64, String> {
+    match text {
+        "INFINITY" | "+INFINITY" => Ok(INFINITY),
+        "-INFINITY" => Ok(-INFINITY),
+        number => number
+            .parse::<i64>()
+            .map(|n| n.clamp(-INFINITY, INFINITY))
+            .map_err(|_| format!("cibadmin: score {text:?} is no score")),
+    }
+}

@@ -1,0 +1,488 @@
+//! From what the nodes said to one observation. The whole cluster is believed from one node that sits in its quorum;
+//! each machine is believed about itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::cib::{Cib, INFINITY};
+use super::probe::{self, Answers};
+use super::software;
+use super::spec::{self, Spec};
+use super::status::{Member, MemberKind, Status};
+use super::units::{Unit, Units};
+use crate::desired::Cluster;
+use crate::model::rollup::Installed;
+use crate::model::time::shifted;
+use crate::model::{ClusterName, GroupName, Known, NodeName, PackageName, Rollup, RollupName, Time};
+use crate::observed::{
+    Disk, Group, GroupState, Membership, Node, Observation, Quorum, Services, Tries, Verified, View, Work, WorkEnd,
+};
+
+/// What the manifest says that a look, or an act, needs.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub(super) cluster: ClusterName,
+    /// The nodes, with their targets.
+    pub(super) nodes: BTreeMap<NodeName, Arc<Rollup>>,
+    pub(super) groups: BTreeSet<GroupName>,
+    /// Where packages are on this host, by their files' names.
+    pub(super) packages: BTreeMap<String, PathBuf>,
+    pub(super) spec: Spec,
+}
+
+impl Asked {
+    /// What of a cluster's manifest is needed.
+    ///
+    /// # Errors
+    /// The driver's part of it makes no sense.
+    pub fn new(cluster: &Cluster) -> Result<Self, String> {
+        Ok(Self {
+            cluster: cluster.name.clone(),
+            nodes: cluster.nodes.iter().map(|(name, spec)| (name.clone(), Arc::clone(&spec.rollup))).collect(),
+            groups: cluster.groups.keys().cloned().collect(),
+            packages: cluster.packages.iter().map(|(file, at)| (file.clone(), at.path.clone())).collect(),
+            spec: spec::read(&cluster.driver.spec)
+                .map_err(|issues| issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "))?,
+        })
+    }
+
+    /// The variables that the questions to a node need.
+    pub(super) fn variables(&self, node: &NodeName) -> BTreeMap<&'static str, String> {
+        let rollup = self.nodes.get(node);
+        let names = rollup.map(|r| r.packages.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(" "));
+        let manager = rollup.and_then(|rollup| software::manager(rollup.install)).unwrap_or_default();
+        [("packages", names.unwrap_or_default()), ("manager", manager.to_owned()), ("state", self.spec.folder.clone())]
+            .into()
+    }
+}
+
+/// What each node answered, as it came, or why it did not.
+pub(super) type Raw = BTreeMap<NodeName, Result<String, String>>;
+
+/// One node's answers, taken apart.
+struct Heard<'a> {
+    answers: Answers<'a>,
+    status: Result<Status, String>,
+    /// By how much the node's clock is ahead of ours.
+    ahead: jiff::SignedDuration,
+}
+
+/// Makes one observation of what the nodes said at a time.
+pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
+    let heard: BTreeMap<&NodeName, Result<Heard<'_>, String>> =
+        raw.iter().map(|(node, said)| (node, hear(node, said, at))).collect();
+    let views =
+        heard.iter().filter_map(|(node, heard)| Some(view(node, heard.as_ref().ok()?.status.as_ref().ok()?, at)));
+    let views: Vec<View> = views.collect();
+    let speaker = speaker(&heard);
+    let (status, store, quorum) = match &speaker {
+        Ok((heard, status)) => {
+            let store = answer(heard, "store").and_then(|said| Cib::parse(said));
+            (Ok(*status), store, quorum(heard))
+        }
+        Err(why) => (Err(why.clone()), Err(why.clone()), Err(why.clone())),
+    };
+    let units = match (&status, &store) {
+        (Ok(status), Ok(store)) => Ok(Units::new(&status.resources, &store.fence_devices)),
+        (Err(why), _) | (_, Err(why)) => Err(why.clone()),
+    };
+    let blind = |why: &String| -> Arc<str> { why.as_str().into() };
+    let mut names: BTreeSet<NodeName> = asked.nodes.keys().cloned().collect();
+    if let Ok(status) = &status {
+        names.extend(status.nodes.keys().map(|name| NodeName::new(name.as_str())));
+    }
+    let nodes = names.into_iter().map(|name| {
+        let node = node(&name, asked, heard.get(&name), status.as_deref(), units.as_ref().ok(), at);
+        (name, node)
+    });
+    let nodes = nodes.collect();
+    let absent = status.as_ref().map_or(None, |status| may_run_everything(status, &quorum, &heard));
+    let mut groups: BTreeMap<GroupName, Group> = match (&units, &status, &store) {
+        (Ok(units), Ok(status), Ok(store)) => units
+            .groups
+            .iter()
+            .map(|(name, unit)| (GroupName::new(name.as_str()), group(name, unit, status, store, absent.as_ref(), at)))
+            .collect(),
+        _ => BTreeMap::new(),
+    };
+    for name in &asked.groups {
+        let why = match &units {
+            Ok(_) => format!("the cluster has no resource {name}"),
+            Err(why) => why.clone(),
+        };
+        groups.entry(name.clone()).or_insert_with(|| Group::unknown(&blind(&why)));
+    }
+    let (claim, marks) = match store {
+        Ok(Cib { unreadable, .. }) if !unreadable.is_empty() => {
+            let why = format!("values of ours in the cluster's store make no sense: {}", unreadable.join(", "));
+            (Known::unknown(why.clone()), Known::unknown(why))
+        }
+        Ok(Cib { claim, marks, .. }) => (Known::seen(claim, at), Known::seen(marks, at)),
+        Err(why) => (Known::unknown(why.clone()), Known::unknown(why)),
+    };
+    let quorum = quorum.map_or_else(Known::unknown, |(quorum, _)| Known::seen(quorum, at));
+    Observation { cluster: asked.cluster.clone(), at, views, quorum, claim, marks, nodes, groups }
+}
+
+fn hear<'a>(node: &NodeName, said: &'a Result<String, String>, at: Time) -> Result<Heard<'a>, String> {
+    let text = said.as_ref().map_err(Clone::clone)?;
+    let answers = probe::read(text).map_err(|why| format!("{node}: {why}"))?;
+    let clock = answers.get("time").and_then(|time| read_clock(time.out));
+    let clock = clock.ok_or_else(|| format!("{node}: it does not say what time it is"))?;
+    let status = answers.get("status").ok_or_else(|| format!("{node}: crm_mon was not asked"))?;
+    // The XML says more than the exit status; where there is none, the exit status is all.
+    let status = match status.out.trim_start().starts_with('<') {
+        true => Status::parse(status.out),
+        false => Err(format!("crm_mon: {}", status.words())),
+    };
+    let status = status.map_err(|why| format!("{node}: {why}"));
+    let own = answers.get("name").filter(|name| name.code == 0).map(|name| name.out.trim());
+    if let Some(own) = own.filter(|own| !own.is_empty() && *own != node.as_str()) {
+        return Err(format!("{node}: who answered is called {own}; check `hosts`, or the node's name"));
+    }
+    let ahead = clock.duration_since(at);
+    Ok(Heard { answers, status, ahead })
+}
+
+/// Seconds since 1970, with a fraction, as `date +%s.%N` says them.
+fn read_clock(text: &str) -> Option<Time> {
+    let (seconds, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
+    let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
+    Time::new(seconds.parse().ok()?, nanoseconds).ok()
+}
+
+fn answer<'a>(heard: &Heard<'a>, name: &str) -> Result<&'a str, String> {
+    match heard.answers.get(name) {
+        Some(answer) if answer.code == 0 => Ok(answer.out),
+        Some(answer) => Err(format!("{name}: {}", answer.words())),
+        None => Err(format!("{name} was not asked")),
+    }
+}
+
+fn view(node: &NodeName, status: &Status, at: Time) -> View {
+    let members = status.nodes.iter().filter(|(_, member)| member.online && !member.pending);
+    let members: BTreeSet<NodeName> = members.map(|(name, _)| NodeName::new(name.as_str())).collect();
+    View { from: node.clone(), quorate: status.with_quorum, members: Arc::new(members), at }
+}
+
+/// The node that is believed about the whole cluster: one with quorum, the one that decides if it was heard.
+fn speaker<'h, 'a>(
+    heard: &'h BTreeMap<&NodeName, Result<Heard<'a>, String>>,
+) -> Result<(&'h Heard<'a>, &'h Status), String> {
+    let mut why = Vec::new();
+    let mut best: Option<(bool, &Heard<'a>, &Status)> = None;
+    for (node, heard) in heard {
+        match heard.as_ref().map(|heard| (heard, &heard.status)) {
+            Ok((heard, Ok(status))) if status.with_quorum => {
+                let decides = status.dc.as_deref() == Some(node.as_str());
+                if best.is_none_or(|(other, ..)| decides && !other) {
+                    best = Some((decides, heard, status));
+                }
+            }
+            Ok((_, Ok(_))) => why.push(format!("{node}: it has no quorum")),
+            Ok((_, Err(error))) => why.push(error.clone()),
+            Err(error) => why.push(error.clone()),
+        }
+    }
+    best.map(|(_, heard, status)| (heard, status)).ok_or_else(|| match why.as_slice() {
+        [] => "no node was asked".into(),
+        _ => format!("no node with quorum answers: {}", why.join("; ")),
+    })
+}
+
+/// The votes as `corosync-quorumtool -s` tells them, and whether the two-node setting is in force.
+fn quorum(heard: &Heard<'_>) -> Result<(Quorum, bool), String> {
+    let said = answer(heard, "quorum")?;
+    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    let number = |name: &str| {
+        let first = field(name).and_then(|value| value.split_whitespace().next());
+        first.and_then(|number| number.parse::<u32>().ok()).ok_or_else(|| format!("corosync-quorumtool: no {name}"))
+    };
+    let needed = number("Quorum")?;
+    // The rows of the membership: number, votes, and for all but a quorum device a name.
+    let rows = said.lines().skip_while(|line| !line.trim_start().starts_with("Nodeid")).skip(1);
+    let (mut votes, mut witness) = (0, None);
+    for row in rows {
+        let columns: Vec<_> = row.split_whitespace().collect();
+        let [id, vote, rest @ ..] = columns.as_slice() else { continue };
+        let Ok(vote) = vote.parse::<u32>() else { continue };
+        if *id == "0" || rest.contains(&"Qdevice") {
+            witness = Some(vote > 0);
+        } else {
+            votes += vote;
+        }
+    }
+    let two_node = field("Flags").is_some_and(|flags| flags.split_whitespace().any(|flag| flag == "2Node"));
+    // A quorum device is no node's to reach: it votes for the partition that it picks.
+    let witness = witness.map(|votes| match votes {
+        true => Known::unknown("a quorum device votes, and which nodes it would vote for cannot be told"),
+        false => Known::unknown("there is a quorum device, and it does not vote"),
+    });
+    Ok((Quorum { standalone: false, node_votes: votes, needed, witness }, two_node))
+}
+
+/// With the two-node setting both halves of a cut cluster go on: an absent peer that cannot be asked may run everything,
+/// until its fencing is confirmed.
+fn may_run_everything(
+    status: &Status,
+    quorum: &Result<(Quorum, bool), String>,
+    heard: &BTreeMap<&NodeName, Result<Heard<'_>, String>>,
+) -> Option<String> {
+    let two_node = quorum.as_ref().map_or(true, |(_, two_node)| *two_node);
+    let fenced = |member: &Member| status.options.fencing && !member.unclean;
+    let silent = |name: &String| {
+        let one = heard.iter().find(|(node, _)| node.as_str() == name).map(|(_, heard)| heard);
+        !one.is_some_and(|heard| heard.as_ref().is_ok_and(|heard| serves(heard) == Some(false)))
+    };
+    let absent = status.nodes.iter().filter(|(_, m)| m.kind == MemberKind::Member && !m.online && !fenced(m));
+    let absent = absent.map(|(name, _)| name).find(|name| two_node && silent(name))?;
+    Some(format!(
+        "{absent} is absent from a two-node cluster and does not answer: it may run everything, until its fencing is \
+         confirmed or it answers itself"
+    ))
+}
+
+/// Whether the cluster's service runs on a machine, as it says itself.
+fn serves(heard: &Heard<'_>) -> Option<bool> {
+    let services = heard.answers.get("services")?;
+    let mut states = services.out.lines().map(str::trim);
+    match (states.next(), states.next()) {
+        (Some(corosync), Some(pacemaker)) => Some(corosync == "active" && pacemaker == "active"),
+        _ => None,
+    }
+}
+
+fn node(
+    name: &NodeName,
+    asked: &Asked,
+    heard: Option<&Result<Heard<'_>, String>>,
+    status: Result<&Status, &String>,
+    units: Option<&Units>,
+    at: Time,
+) -> Node {
+    let unasked = || "it is in no manifest, and was not asked".to_owned();
+    let why: Arc<str> = match heard {
+        Some(Err(why)) => why.as_str().into(),
+        Some(Ok(_)) => "it was not asked".into(),
+        None => unasked().into(),
+    };
+    let mut node = Node::unknown(&why);
+    match status.map(|status| (status, status.nodes.get(name.as_str()))) {
+        Ok((status, Some(member))) => seen_by_others(&mut node, name, member, status, at),
+        Ok((_, None)) => {
+            let why: Arc<str> = format!("the cluster has no node {name}").into();
+            (node.membership, node.paused) = (Known::unknown(why.clone()), Known::unknown(why));
+        }
+        Err(why) => (node.membership, node.paused) = (Known::unknown(why.as_str()), Known::unknown(why.as_str())),
+    }
+    node.instances =
+        units.and_then(|units| units.instances.get(name.as_str())).into_iter().flatten().cloned().collect();
+    // What this stack does not have cannot differ.
+    node.baseline = Known::seen(None, at);
+    node.interim_updates = Known::seen(Vec::new(), at);
+    node.services = Known::seen(Services::default(), at);
+    node.replication_suspended = Known::seen(false, at);
+    if let Some(rollup) = asked.nodes.get(name) {
+        let packages: Vec<PackageName> = rollup.packages.iter().map(|package| package.name.clone()).collect();
+        node.installed = match heard {
+            Some(Ok(heard)) => match heard.answers.get("packages") {
+                Some(answer) => software::installed(rollup.install, &packages, answer, at),
+                None => unknown_packages(&packages, "the package manager was not asked"),
+            },
+            _ => unknown_packages(&packages, &why),
+        };
+    }
+    if let Some(Ok(heard)) = heard {
+        seen_by_itself(&mut node, heard, at);
+    }
+    node
+}
+
+fn unknown_packages(packages: &[PackageName], why: &str) -> Installed {
+    packages.iter().map(|name| (name.clone(), Known::unknown(why))).collect()
+}
+
+fn seen_by_others(node: &mut Node, name: &NodeName, member: &Member, status: &Status, at: Time) {
+    node.membership = if member.unclean {
+        Known::unknown(format!("{name} is unclean: it was lost, and its fencing is not confirmed"))
+    } else if member.pending || (member.online && member.shutdown) {
+        Known::seen(Membership::Joining, at)
+    } else if member.online {
+        Known::seen(Membership::Up, at)
+    } else {
+        Known::seen(Membership::Down, at)
+    };
+    node.paused = match (member.maintenance || status.options.maintenance, member.standby) {
+        // We never set it, and it hides what a standby would do.
+        (true, true) => Known::unknown(format!("{name} is in maintenance mode as well as in standby")),
+        (maintenance, standby) => Known::seen(maintenance || standby, at),
+    };
+    if member.kind == MemberKind::Remote {
+        node.membership = Known::unknown(format!("{name} is a remote or guest node, which is not worked on"));
+    }
+}
+
+fn seen_by_itself(node: &mut Node, heard: &Heard<'_>, at: Time) {
+    let known =
+        |value: Option<bool>, why: &str| value.map_or_else(|| Known::unknown(why), |value| Known::seen(value, at));
+    node.cluster_service = known(serves(heard), "systemctl did not say whether the cluster's services run");
+    let reboot = answer(heard, "reboot").ok().map(|said| said.trim() == "yes");
+    node.pending_reboot = known(reboot, "it was not asked");
+    let ended = heard.answers.get("lock").map(|lock| lock.code == 0);
+    let or_unknown = |error: String| -> Arc<str> { error.into() };
+    node.epoch_seen = match answer(heard, "kept.epoch").map(|text| (text.trim(), text.trim().parse::<u64>())) {
+        Ok(("", _)) => Known::seen(0, at),
+        Ok((_, Ok(epoch))) => Known::seen(epoch, at),
+        Ok((text, Err(_))) => Known::unknown(format!("the highest epoch that it keeps, {text:?}, is no number")),
+        Err(why) => Known::unknown(or_unknown(why)),
+    };
+    // What the node wrote down, it wrote by its own clock.
+    let ours = |theirs: Time| shifted(theirs, -heard.ahead);
+    node.tries = lines(heard, "kept.tries", at, |columns| match columns {
+        [rollup, failed, seconds, signature] => Some(Tries {
+            rollup: RollupName::new(*rollup),
+            failed: failed.parse().ok()?,
+            signature: (*signature).to_owned(),
+            at: ours(read_clock(seconds)?),
+            retryable: true,
+        }),
+        _ => None,
+    });
+    let verified = lines(heard, "kept.verified", at, |columns| match columns {
+        [rollup, seconds] => Some(Verified { rollup: RollupName::new(*rollup), at: ours(read_clock(seconds)?) }),
+        _ => None,
+    });
+    node.verified = verified.map(|all| all.last().cloned());
+    node.work = work(heard, ended, at);
+    node.rival = match answer(heard, "processes") {
+        Ok(said) => {
+            let found = software::installers(said);
+            // Our own work has an installer too.
+            let ours = ended == Some(false);
+            Known::seen((!ours && !found.is_empty()).then(|| found.join(", ")), at)
+        }
+        Err(why) => Known::unknown(why),
+    };
+    node.disk = disk(heard, at);
+    node.staged = match answer(heard, "staged") {
+        Ok(said) => {
+            let lines = said.lines().filter_map(|line| line.split_once(' '));
+            Known::seen(lines.map(|(hash, file)| (file.to_owned(), hash.to_owned())).collect(), at)
+        }
+        Err(why) => Known::unknown(why),
+    };
+}
+
+/// What we keep in a file on the node, a line each, with tabs between; nothing where there is no file.
+fn lines<T>(heard: &Heard<'_>, name: &str, at: Time, read: impl Fn(&[&str]) -> Option<T>) -> Known<Vec<T>> {
+    let line = |line: &str| {
+        let columns: Vec<_> = line.split('\t').collect();
+        read(&columns).ok_or_else(|| format!("what is kept on it in {name} makes no sense: {line:?}"))
+    };
+    let all = answer(heard, name).and_then(|text| text.lines().filter(|l| !l.is_empty()).map(line).collect());
+    all.map_or_else(Known::unknown, |all| Known::seen(all, at))
+}
+
+fn work(heard: &Heard<'_>, lock_is_free: Option<bool>, at: Time) -> Known<Option<Work>> {
+    let begun = match answer(heard, "kept.work") {
+        Ok("") => return Known::seen(None, at),
+        Ok(text) => serde_json::from_str::<Work>(text).map_err(|e| format!("the work kept on it makes no sense: {e}")),
+        Err(why) => Err(why),
+    };
+    let end = lines(heard, "kept.work.end", at, |columns| match columns {
+        [seconds, code, failure] => Some(WorkEnd {
+            at: shifted(read_clock(seconds)?, -heard.ahead),
+            exit_code: code.parse().ok(),
+            failure: (!failure.is_empty()).then(|| (*failure).to_owned()),
+        }),
+        _ => None,
+    });
+    match (begun, end, lock_is_free) {
+        (Err(why), ..) => Known::unknown(why),
+        (_, Known::Unknown { why }, _) => Known::Unknown { why },
+        (Ok(work), Known::Known { value, .. }, free) => match (value.into_iter().next_back(), free) {
+            (Some(end), _) => Known::seen(Some(Work { ended: Some(end), ..work }), at),
+            (None, Some(false)) => Known::seen(Some(work), at),
+            (None, Some(true)) => {
+                // The lock ended with its process, and nobody wrote down how: the machine, or the process, was killed.
+                let failure =
+                    Some("the work ended without a word: the machine was cut off, or the process killed".into());
+                Known::seen(Some(Work { ended: Some(WorkEnd { at, exit_code: None, failure }), ..work }), at)
+            }
+            (None, None) => Known::unknown("whether the lock on it is held cannot be told"),
+        },
+    }
+}
+
+fn disk(heard: &Heard<'_>, at: Time) -> Known<Disk> {
+    /// A package of a service is smaller; unpacking takes as much again.
+    const NEEDED_MIB: u64 = 256;
+    let free = answer(heard, "disk").map(|said| {
+        let rows = said.lines().skip(1).filter_map(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
+        rows.min().map(|kib| kib / 1024)
+    });
+    match free {
+        Ok(Some(free_mib)) => Known::seen(Disk { free_mib, needed_mib: NEEDED_MIB }, at),
+        Ok(None) => Known::unknown("df did not say what is free"),
+        Err(why) => Known::unknown(why),
+    }
+}
+
+fn group(name: &str, unit: &Unit, status: &Status, store: &Cib, absent: Option<&String>, at: Time) -> Group {
+    let node = |name: &String| NodeName::new(name.as_str());
+    let owner = match (unit.nodes.iter().collect::<Vec<_>>().as_slice(), absent) {
+        (_, Some(why)) => Known::unknown(why.as_str()),
+        ([], None) => Known::seen(None, at),
+        ([one], None) => Known::seen(Some(node(one)), at),
+        (several, None) => {
+            let several: Vec<_> = several.iter().map(|name| name.as_str()).collect();
+            Known::unknown(format!("{name} is on {} at once", several.join(", ")))
+        }
+    };
+    let unclean = unit.nodes.iter().find(|name| status.nodes.get(*name).is_some_and(|member| member.unclean));
+    let state = match (&unit.stuck, unclean, absent) {
+        (.., Some(why)) => Known::unknown(why.as_str()),
+        (_, Some(node), _) => Known::unknown(format!("{node}, where it was, is unclean: it may run there or not")),
+        _ if status.options.maintenance => Known::unknown("the cluster is in maintenance mode: it watches nothing"),
+        (Some(why), ..) if unit.state == GroupState::Online => Known::unknown(why.as_str()),
+        _ => Known::seen(unit.state, at),
+    };
+    let possible = store.may_run(name, status);
+    let failback_to = failback(name, unit, store, &possible);
+    Group {
+        kind: Known::seen(unit.kind, at),
+        owner,
+        state,
+        possible_owners: Known::seen(Arc::new(possible.iter().map(node).collect()), at),
+        copies: BTreeMap::new(),
+        standby_copies: Known::seen(Vec::new(), at),
+        backup: Known::seen(false, at),
+        failback_to: Known::seen(failback_to.map(|name| NodeName::new(name.as_str())), at),
+    }
+}
+
+impl Cib {
+    /// The nodes that constraints let a resource run on. What only a rule, or another resource, forbids is foreseen
+    /// before anything moves.
+    fn may_run(&self, resource: &str, status: &Status) -> BTreeSet<String> {
+        let may = |node: &&String| {
+            let score = self.score(resource, node);
+            let banned = status.bans.iter().any(|ban| ban.resource == resource && ban.node == **node);
+            !banned && score > -INFINITY && (status.options.symmetric || score > 0)
+        };
+        let members = status.nodes.iter().filter(|(_, member)| member.kind == MemberKind::Member);
+        members.map(|(name, _)| name).filter(may).cloned().collect()
+    }
+}
+
+/// Where the cluster would bring a resource back to by itself: to a node that it likes better, by more than moving
+/// costs.
+fn failback(name: &str, unit: &Unit, store: &Cib, possible: &BTreeSet<String>) -> Option<String> {
+    let owner = unit.nodes.iter().next()?;
+    let default = store.stickiness.get("").copied().unwrap_or(0);
+    let costs = store.stickiness.get(name).copied().unwrap_or(default);
+    let here = store.score(name, owner).saturating_add(costs);
+    let better = possible.iter().map(|node| (store.score(name, node), node)).filter(|(score, _)| *score > here);
+    better.max().map(|(_, node)| node.clone())
+}

@@ -1,0 +1,121 @@
+//! How the claim and the marks stand in the cluster's store: a set of properties for each, with one value.
+//!
+//! The claim is one value, so that it can be compared and set in one step. A mark's identifier comes from what it is
+//! about, so that the same mark is never there twice; its value is JSON.
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Claim, Holder, Mark, MarkKind};
+
+/// How the identifiers of our sets of properties begin. Each value has a set of its own: the store's tools can make a
+/// set only if there is none, and nothing smaller.
+pub(super) const OURS: &str = "rollward-";
+
+/// The identifier of the claim's set.
+pub(super) const CLAIM: &str = "rollward-claim";
+
+/// How the identifiers of marks begin.
+const MARK: &str = "rollward-mark-";
+
+/// A value of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Claim(Claim),
+    Mark(Mark),
+}
+
+/// Reads a value of ours; nothing if it makes no sense.
+pub(super) fn read(id: &str, value: &str) -> Option<Value> {
+    if id == CLAIM {
+        return read_claim(value).map(Value::Claim);
+    }
+    id.strip_prefix(MARK)?;
+    serde_json::from_str(value).ok().map(Value::Mark)
+}
+
+/// `epoch@holder#heartbeat`. Whatever could end a quoted text is written as `%` and two hexadecimal digits, so that it
+/// can stand in XML and in an XPath as it is.
+pub(super) fn write_claim(claim: &Claim) -> String {
+    let mut holder = String::new();
+    for byte in claim.holder.as_str().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'/' | b'-' | b'+' | b' ' => {
+                holder.push(char::from(byte));
+            }
+            _ => holder.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    format!("{}@{holder}#{}", claim.epoch, claim.heartbeat)
+}
+
+fn read_claim(text: &str) -> Option<Claim> {
+    let (epoch, rest) = text.split_once('@')?;
+    let (holder, heartbeat) = rest.rsplit_once('#')?;
+    let mut bytes = Vec::new();
+    let mut rest = holder.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => u8::from_str_radix(&String::from_utf8(vec![rest.next()?, rest.next()?]).ok()?, 16).ok()?,
+            byte => byte,
+        });
+    }
+    let holder = Holder::new(String::from_utf8(bytes).ok()?);
+    Some(Claim { epoch: epoch.parse().ok()?, holder, heartbeat: heartbeat.parse().ok()? })
+}
+
+/// A mark's value: JSON in which no quote could end a text of XPath, and for an attribute of XML.
+pub(super) fn write(mark: &Mark) -> String {
+    let json = serde_json::to_string(mark).unwrap_or_default().replace('\'', "\\u0027");
+    json.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The identifier of a mark: the same for the same subject, whoever writes it.
+pub(super) fn id(mark: &Mark) -> String {
+    let about = match &mark.kind {
+        MarkKind::Pause { node } => format!("pause {node}"),
+        // One announcement a node, or a group where no node is meant.
+        MarkKind::InProgress { action } => match (action.node(), action.group()) {
+            (Some(node), _) => format!("action on {node}"),
+            (None, group) => format!("action {group:?}"),
+        },
+        MarkKind::StoppedRole { group, .. } => format!("stopped {group}"),
+        MarkKind::Quarantine { node, .. } => format!("quarantine {node}"),
+        MarkKind::Stop { scope, .. } => format!("stop {scope:?}"),
+    };
+    let hash = Sha256::digest(about.as_bytes());
+    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{MARK}{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_comes_back_whatever_its_holder_is_called() {
+        for holder in ["vm:/var/lib/rollward", "o'hara@\"host\"<1>", "späße #7", "", "100%"] {
+            let claim = Claim { epoch: 7, holder: Holder::new(holder), heartbeat: 12 };
+            let text = write_claim(&claim);
+            assert!(!text.contains(['\'', '"', '<', '&']), "{text}");
+            assert_eq!(read(CLAIM, &text), Some(Value::Claim(claim)));
+        }
+        for nonsense in ["", "7", "7@x", "x@y#1", "7@%4#1", "7@%zz#1", "7@x#y"] {
+            assert_eq!(read(CLAIM, nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_mark_comes_back_and_is_there_once() {
+        let mark = |epoch| Mark {
+            kind: MarkKind::Pause { node: "n1".into() },
+            epoch,
+            holder: Holder::new("vm"),
+            at: "2026-11-22T06:20:24Z".parse().unwrap(),
+        };
+        let id = id(&mark(3));
+        assert_eq!(id, super::id(&mark(4)), "the same subject");
+        let text = serde_json::to_string(&mark(3)).unwrap();
+        assert_eq!(read(&id, &text), Some(Value::Mark(mark(3))));
+        assert_eq!(read("somebody-elses", &text), None);
+    }
+}

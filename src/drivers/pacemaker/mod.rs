@@ -1,0 +1,179 @@
+//! Pacemaker 2.x on Corosync 3: real clusters, over the operator's OpenSSH client or on this machine.
+//!
+//! Every node is asked in one go, by one script. Nothing is believed of a node without quorum but what it says of its
+//! own machine.
+
+mod act;
+mod cib;
+mod claim;
+mod look;
+mod marks;
+mod probe;
+mod snapshot;
+mod software;
+pub mod spec;
+mod ssh;
+mod status;
+mod units;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+pub use self::look::Asked;
+use self::look::Raw;
+use self::ssh::Way;
+use super::{ClaimAnswer, Driver, Later, Readiness, Snapshot};
+use crate::desired::Cluster;
+use crate::guard::{Command, DriverTraits, Permit};
+use crate::model::time::Clock;
+use crate::model::{Action, Answer, Claim, Known, NodeName, Rollup, RollupName};
+use crate::observed::{Observation, SideEffect, effect};
+
+/// The driver's name in manifests.
+pub const NAME: &str = "pacemaker";
+
+/// How long one look at one node may take: a connection, and a second or two of commands.
+const LOOK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A Pacemaker cluster as a driver.
+pub struct Pacemaker {
+    asked: Mutex<Arc<Asked>>,
+    way: Arc<Way>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pacemaker {
+    /// A driver for a cluster, on a clock.
+    pub fn new(asked: Asked, clock: Arc<dyn Clock>) -> Self {
+        let way = Arc::new(Way::new(asked.spec.clone()));
+        Self { asked: Mutex::new(Arc::new(asked)), way, clock }
+    }
+
+    fn asked(&self) -> Arc<Asked> {
+        Arc::clone(&self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks every declared node, all at once.
+    async fn ask(&self, asked: &Arc<Asked>) -> Raw {
+        let mut looks = JoinSet::new();
+        for node in asked.nodes.keys().cloned() {
+            let (way, asked) = (Arc::clone(&self.way), Arc::clone(asked));
+            looks.spawn(async move {
+                let variables = asked.variables(&node);
+                let given: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let said = way.run(&node, probe::SCRIPT, &given, LOOK_PATIENCE).await;
+                (node, said)
+            });
+        }
+        looks.join_all().await.into_iter().collect()
+    }
+
+    /// Where an action is carried out: on the node that it is about; what only changes the store, on any that answers
+    /// with quorum.
+    async fn place(&self, action: &Action, asked: &Arc<Asked>) -> Option<NodeName> {
+        if let (Some(node), false) = (action.node(), matches!(action, Action::Release { .. })) {
+            return Some(node.clone());
+        }
+        let seen = look::look(asked, &self.ask(asked).await, self.clock.now());
+        seen.views.iter().find(|view| view.quorate).map(|view| view.from.clone())
+    }
+
+    async fn carry_out(&self, permit: Permit) -> Answer {
+        let asked = self.asked();
+        let (action, claim, checks) = permit.into_parts();
+        let Some(node) = self.place(&action, &asked).await else {
+            return Answer::Refused { check: "store".into(), saw: "no node with quorum answers".into() };
+        };
+        let of = action.rollup();
+        let rollup = asked.nodes.values().find(|rollup| of.is_some_and(|of| rollup.name == *of));
+        let names = rollup.into_iter().flat_map(|rollup| rollup.packages.iter().map(|package| package.file.clone()));
+        let file = |name: String| {
+            let path = asked.packages.get(&name).cloned().unwrap_or_default();
+            (name, path)
+        };
+        let order = act::Order {
+            action: &action,
+            claim: claim.as_ref(),
+            checks: &checks,
+            at: self.clock.now(),
+            node: &node,
+            rollup: rollup.map(|rollup| &**rollup),
+            files: names.map(file).collect(),
+        };
+        act::perform(&self.way, &asked, order).await
+    }
+}
+
+/// What was seen when a snapshot was saved.
+///
+/// # Errors
+/// It makes no sense.
+pub fn replay(cluster: &Cluster, snapshot: &Snapshot) -> Result<Observation, String> {
+    let raw = snapshot::load(&snapshot.raw)?;
+    Ok(look::look(&Asked::new(cluster)?, &raw, snapshot.at))
+}
+
+/// Why nothing is done yet.
+const ONLY_LOOKS: &str = "this version of the pacemaker driver does not do this yet";
+
+fn ready<'a, T: Send + 'a>(value: T) -> Later<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Driver for Pacemaker {
+    fn traits(&self) -> DriverTraits {
+        // A standby drains the node by itself; a copied package disturbs nothing.
+        DriverTraits { pause_keeps_groups: false, staging_disturbs: false, can_stop_cluster_service: true }
+    }
+
+    fn observe(&self) -> Later<'_, Observation> {
+        Box::pin(async move {
+            let asked = self.asked();
+            let raw = self.ask(&asked).await;
+            look::look(&asked, &raw, self.clock.now())
+        })
+    }
+
+    fn foresee<'a>(&'a self, action: &'a Action) -> Later<'a, Known<Vec<SideEffect>>> {
+        Box::pin(async move {
+            let seen = self.observe().await;
+            effect::side_effects(action, &seen)
+        })
+    }
+
+    fn claim(&self, expected: Option<Claim>, wanted: Option<Claim>) -> Later<'_, ClaimAnswer> {
+        Box::pin(async move {
+            let asked = self.asked();
+            claim::swap(&self.way, asked.nodes.keys(), expected.as_ref(), wanted.as_ref()).await
+        })
+    }
+
+    fn perform(&self, permit: Permit) -> Later<'_, Answer> {
+        Box::pin(self.carry_out(permit))
+    }
+
+    fn command(&self, _: Command) -> Later<'_, Result<String, String>> {
+        ready(Err(ONLY_LOOKS.into()))
+    }
+
+    fn readiness(&self) -> Later<'_, Vec<Readiness>> {
+        ready(Vec::new())
+    }
+
+    fn snapshot(&self) -> Later<'_, Result<Snapshot, String>> {
+        Box::pin(async move {
+            let asked = self.asked();
+            let raw = snapshot::save(&self.ask(&asked).await)?;
+            Ok(Snapshot { driver: NAME.into(), cluster: asked.cluster.clone(), at: self.clock.now(), raw })
+        })
+    }
+
+    fn learn(&self, cluster: &Cluster, _: &BTreeMap<RollupName, Arc<Rollup>>) {
+        if let Ok(asked) = Asked::new(cluster) {
+            *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(asked);
+        }
+    }
+}
