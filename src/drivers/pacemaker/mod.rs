@@ -6,6 +6,7 @@
 mod act;
 mod cib;
 mod claim;
+mod foresee;
 mod look;
 mod marks;
 mod probe;
@@ -139,8 +140,18 @@ impl Driver for Pacemaker {
 
     fn foresee<'a>(&'a self, action: &'a Action) -> Later<'a, Known<Vec<SideEffect>>> {
         Box::pin(async move {
-            let seen = self.observe().await;
-            effect::side_effects(action, &seen)
+            let asked = self.asked();
+            let seen = look::look(&asked, &self.ask(&asked).await, self.clock.now());
+            if !foresee::is_asked(action) {
+                return effect::side_effects(action, &seen);
+            }
+            let Some(view) = seen.views.iter().find(|view| view.quorate) else {
+                return Known::unknown("no node with quorum answers");
+            };
+            match foresee::foresee(&self.way, &view.from, action).await {
+                Ok(effects) => Known::seen(effects, self.clock.now()),
+                Err(why) => Known::unknown(why),
+            }
         })
     }
 

@@ -150,7 +150,7 @@ fn member(node: Node<'_, '_>) -> Result<Member, String> {
     })
 }
 
-fn resource(node: Node<'_, '_>) -> Result<Resource, String> {
+pub(super) fn resource(node: Node<'_, '_>) -> Result<Resource, String> {
     let id = text(node, "id")?;
     match node.tag_name().name() {
         "resource" => Ok(Resource::Primitive(primitive(node)?)),

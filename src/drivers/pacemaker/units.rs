@@ -18,8 +18,8 @@ pub(super) struct Unit {
     pub state: GroupState,
     /// Why the cluster would not move it as it should, if so.
     pub stuck: Option<String>,
-    /// Whether its owner is the promoted one of several instances.
-    pub promoted: bool,
+    /// The resources that it is made of.
+    pub members: BTreeSet<String>,
 }
 
 /// All units, by name, and the instances on each node.
@@ -85,12 +85,12 @@ impl Units {
                 // Nobody serves: a role that is down.
                 let state = GroupState::Offline;
                 let nodes = BTreeSet::new();
-                self.put(id, Unit { kind: GroupKind::Role, nodes, state, stuck: None, promoted: true });
+                self.put(id, Unit { kind: GroupKind::Role, nodes, state, stuck: None, members: BTreeSet::new() });
             }
-            [master] => self.put(id, Unit { promoted: true, ..unit(GroupKind::Role, &master.members) }),
+            [master] => self.put(id, unit(GroupKind::Role, &master.members)),
             several => {
                 for master in several {
-                    let one = Unit { promoted: true, ..unit(GroupKind::Role, &master.members) };
+                    let one = unit(GroupKind::Role, &master.members);
                     let node = one.nodes.iter().next().cloned().unwrap_or_default();
                     self.put(&format!("{id}@{node}"), one);
                 }
@@ -121,7 +121,8 @@ fn unit(kind: GroupKind, members: &[Primitive]) -> Unit {
     } else {
         GroupState::Offline
     };
-    Unit { kind, nodes, state, stuck, promoted: false }
+    let members = members.iter().map(|member| member.id.clone()).collect();
+    Unit { kind, nodes, state, stuck, members }
 }
 
 fn why_stuck(member: &Primitive) -> Option<String> {
