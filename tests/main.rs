@@ -13,6 +13,7 @@ mod manifests;
 mod mutants;
 mod oracle;
 mod parallel;
+mod pacemaker;
 mod record;
 mod releases;
 mod scenarios;

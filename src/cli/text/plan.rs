@@ -203,7 +203,15 @@ pub fn action(what: &ActionOut) -> String {
 
 /// What could not be seen.
 pub fn unknown(text: &mut String, unknown: &[Unknown]) {
+    // A node that does not answer leaves many facts unknown, for one reason.
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for Unknown { path, why } in unknown {
-        let _ = writeln!(text, "  {WARN}unknown{WARN:#} {path}: {why}");
+        match reasons.iter_mut().find(|(reason, _)| reason == why) {
+            Some((_, paths)) => paths.push(path),
+            None => reasons.push((why, vec![path])),
+        }
+    }
+    for (why, paths) in reasons {
+        let _ = writeln!(text, "  {WARN}unknown{WARN:#} {}: {why}", paths.join(", "));
     }
 }

@@ -78,7 +78,7 @@ fn effects(xml: &str) -> Result<Vec<SideEffect>, String> {
     let units = |name: &str| {
         let status = child(root, name).ok_or_else(|| format!("crm_simulate: no {name} in its answer"))?;
         let resources = child(status, "resources").into_iter().flat_map(elements).map(status::resource);
-        Ok::<_, String>(Units::new(&resources.collect::<Result<Vec<_>, _>>()?, &BTreeSet::new()))
+        Ok::<_, String>(Units::new(&resources.collect::<Result<Vec<_>, _>>()?, &BTreeSet::new(), true))
     };
     let (before, after) = (units("cluster_status")?, units("revised_cluster_status")?);
     let actions = child(root, "actions").into_iter().flat_map(elements);

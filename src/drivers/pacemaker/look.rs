@@ -84,7 +84,7 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
         Err(why) => (Err(why.clone()), Err(why.clone()), Err(why.clone())),
     };
     let units = match (&status, &store) {
-        (Ok(status), Ok(store)) => Ok(Units::new(&status.resources, &store.fence_devices)),
+        (Ok(status), Ok(store)) => Ok(Units::new(&status.resources, &store.fence_devices, !status.options.maintenance)),
         (Err(why), _) | (_, Err(why)) => Err(why.clone()),
     };
     let blind = |why: &String| -> Arc<str> { why.as_str().into() };

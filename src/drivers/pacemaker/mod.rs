@@ -6,6 +6,7 @@
 mod act;
 mod cib;
 mod claim;
+mod command;
 mod foresee;
 mod look;
 mod marks;
@@ -117,9 +118,6 @@ pub fn replay(cluster: &Cluster, snapshot: &Snapshot) -> Result<Observation, Str
     Ok(look::look(&Asked::new(cluster)?, &raw, snapshot.at))
 }
 
-/// Why nothing is done yet.
-const ONLY_LOOKS: &str = "this version of the pacemaker driver does not do this yet";
-
 fn ready<'a, T: Send + 'a>(value: T) -> Later<'a, T> {
     Box::pin(std::future::ready(value))
 }
@@ -166,8 +164,13 @@ impl Driver for Pacemaker {
         Box::pin(self.carry_out(permit))
     }
 
-    fn command(&self, _: Command) -> Later<'_, Result<String, String>> {
-        ready(Err(ONLY_LOOKS.into()))
+    fn command(&self, command: Command) -> Later<'_, Result<String, String>> {
+        Box::pin(async move {
+            let asked = self.asked();
+            let now = self.clock.now();
+            let seen = look::look(&asked, &self.ask(&asked).await, now);
+            command::carry_out(&self.way, &asked, &seen, command, now).await
+        })
     }
 
     fn readiness(&self) -> Later<'_, Vec<Readiness>> {

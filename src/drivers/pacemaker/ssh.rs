@@ -207,6 +207,7 @@ fn explain(host: &str, code: Option<i32>, said: &str) -> String {
         ("sudo: not found", "there is no sudo on it; log in as root, or install it"),
     ];
     let last = said.lines().last().unwrap_or("it said nothing");
+    let last = last.strip_prefix("ssh: ").unwrap_or(last);
     match known.iter().find(|(sign, _)| said.contains(sign)) {
         Some((_, advice)) => format!("ssh to {host}: {last}: {advice}"),
         None => format!("ssh to {host} ended with {}: {last}", code.map_or("a signal".into(), |code| code.to_string())),

@@ -25,14 +25,16 @@ pub(super) struct Unit {
 /// All units, by name, and the instances on each node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Units {
+    /// False in maintenance mode, in which everything is unmanaged: that is told of the whole cluster then.
+    watched: bool,
     pub groups: BTreeMap<String, Unit>,
     pub instances: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Units {
     /// Sorts resources into units.
-    pub fn new(resources: &[Resource], fence_devices: &BTreeSet<String>) -> Self {
-        let mut units = Self::default();
+    pub fn new(resources: &[Resource], fence_devices: &BTreeSet<String>, watched: bool) -> Self {
+        let mut units = Self { watched, ..Self::default() };
         for resource in resources {
             match resource {
                 Resource::Primitive(primitive) => {
@@ -63,7 +65,7 @@ impl Units {
             let one = unit(GroupKind::Auxiliary, &instance.members);
             for node in &one.nodes {
                 self.instances.entry(node.clone()).or_default().insert(id.to_owned());
-                if one.stuck.is_some() {
+                if one.stuck.is_some() && (self.watched || one.state != GroupState::Online) {
                     let mut protecting = one.clone();
                     protecting.kind = GroupKind::Role;
                     self.put(&format!("{id}@{node}"), protecting);
@@ -155,7 +157,7 @@ mod tests {
     }
 
     fn only(resource: Resource) -> Units {
-        Units::new(&[resource], &BTreeSet::new())
+        Units::new(&[resource], &BTreeSet::new(), true)
     }
 
     #[test]

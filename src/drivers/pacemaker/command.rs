@@ -1,0 +1,139 @@
+//! What people ask of a cluster outside the loop: the stop cord, forgetting tries, and giving everything back.
+
+use std::time::Duration;
+
+use super::look::Asked;
+use super::marks;
+use super::probe;
+use super::ssh::Way;
+use crate::guard::Command;
+use crate::model::{Holder, Known, Mark, MarkKind, NodeName, StopScope, Time};
+use crate::observed::{GroupState, Observation};
+
+const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("command.sh"));
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the script is given.
+#[derive(Default)]
+struct Steps {
+    resume: Vec<String>,
+    drop: Vec<String>,
+    put: Option<Mark>,
+    claim: bool,
+    forget: bool,
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// It was not done, and why.
+pub(super) async fn carry_out(
+    way: &Way,
+    asked: &Asked,
+    seen: &Observation,
+    command: Command,
+    now: Time,
+) -> Result<String, String> {
+    let scope = |node: Option<NodeName>| node.map_or(StopScope::Cluster, StopScope::Node);
+    let stop = |scope, why: &str, by: &str| Mark {
+        kind: MarkKind::Stop { scope, why: why.to_owned() },
+        epoch: 0,
+        holder: Holder::new(by),
+        at: now,
+    };
+    match command {
+        Command::Stop { node, why, by } => {
+            let mark = stop(scope(node), &why, &by);
+            run(way, asked, &on(seen)?, Steps { drop: vec![marks::id(&mark)], put: Some(mark), ..Steps::default() })
+                .await?;
+            Ok("the stop cord is pulled".into())
+        }
+        Command::Go { node } => {
+            let id = marks::id(&stop(scope(node), "", ""));
+            let there = seen.known_marks().any(|mark| marks::id(mark) == id);
+            run(way, asked, &on(seen)?, Steps { drop: vec![id], ..Steps::default() }).await?;
+            Ok(if there { "the stop cord is lifted" } else { "no stop cord was pulled there" }.into())
+        }
+        Command::Retry { node } => {
+            let nodes: Vec<NodeName> = node.map_or_else(|| asked.nodes.keys().cloned().collect(), |node| vec![node]);
+            for node in &nodes {
+                run(way, asked, node, Steps { forget: true, ..Steps::default() }).await?;
+            }
+            Ok("failed tries are forgotten".into())
+        }
+        Command::Release => release(way, asked, seen).await,
+    }
+}
+
+/// Gives back what controllers have put in standby, and removes their marks and the claim; not while something of theirs
+/// is in its middle, which nobody would end then.
+async fn release(way: &Way, asked: &Asked, seen: &Observation) -> Result<String, String> {
+    let Known::Known { value: all, .. } = &seen.marks else { return Err("the marks cannot be read".into()) };
+    for (name, node) in &seen.nodes {
+        if let Some(work) = node.running_work() {
+            return Err(format!("on {name}, {} is running: release the cluster again when it has ended", work.action));
+        }
+    }
+    let stopped = |mark: &&Mark| match &mark.kind {
+        MarkKind::StoppedRole { group, .. } => {
+            !seen.groups.get(group).is_some_and(|g| g.state.surely(|s| *s == GroupState::Online))
+        }
+        _ => false,
+    };
+    if let Some(mark) = all.iter().find(stopped) {
+        return Err(format!("there is a {mark}: start the role, and release the cluster again"));
+    }
+    let controllers = || all.iter().filter(|mark| mark.kind.is_controllers());
+    let paused = |mark: &Mark| match &mark.kind {
+        MarkKind::Pause { node } => Some(node.to_string()),
+        _ => None,
+    };
+    let steps = Steps {
+        resume: controllers().filter_map(paused).collect(),
+        drop: controllers().map(marks::id).collect(),
+        claim: true,
+        ..Steps::default()
+    };
+    let (count, resumed) = (steps.drop.len(), steps.resume.clone());
+    run(way, asked, &on(seen)?, steps).await?;
+    let mut done = format!("removed {count} marks and the claim");
+    for node in resumed {
+        done += &format!("; {node} is resumed");
+    }
+    Ok(done)
+}
+
+/// A node that answers with quorum.
+fn on(seen: &Observation) -> Result<NodeName, String> {
+    let view = seen.views.iter().find(|view| view.quorate);
+    view.map(|view| view.from.clone()).ok_or_else(|| "no node with quorum answers; try again when one does".into())
+}
+
+async fn run(way: &Way, asked: &Asked, node: &NodeName, steps: Steps) -> Result<(), String> {
+    let yes = |yes| if yes { "yes" } else { "no" };
+    let (resume, drop) = (steps.resume.join(" "), steps.drop.join(" "));
+    let put = steps.put.as_ref().map(marks::id).unwrap_or_default();
+    let value = steps.put.as_ref().map(marks::write).unwrap_or_default();
+    let variables = [
+        ("resume", resume.as_str()),
+        ("drop", drop.as_str()),
+        ("put", put.as_str()),
+        ("value", value.as_str()),
+        ("claim", yes(steps.claim)),
+        ("forget", yes(steps.forget)),
+        ("state", asked.spec.folder.as_str()),
+    ];
+    let said = way.run(node, SCRIPT, &variables, PATIENCE).await?;
+    let answers = probe::read(&said).map_err(|why| format!("{node}: {why}"))?;
+    match answers.get("done").map(|done| done.err.trim()) {
+        Some("") => {}
+        Some(why) => return Err(format!("{node}: {why}")),
+        None => return Err(format!("{node}: it does not say how it went")),
+    }
+    // After the writes: a store without quorum takes them as well.
+    match answers.get("quorum") {
+        Some(quorum) if quorum.code != 0 => Err(format!("{node}: it has lost quorum ({}); look again", quorum.words())),
+        _ => Ok(()),
+    }
+}

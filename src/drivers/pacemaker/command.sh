@@ -1,0 +1,18 @@
+# A person's command: takes sets of ours out of the store, puts one in, and gives nodes back.
+# Variables: resume (nodes), drop (identifiers), put and value (one identifier and its value, or nothing), claim (yes to
+# take the claim away too), forget (yes to forget failed tries on this machine); state.
+failed=
+step() { "$@" >/dev/null 2>"$errors" </dev/null || { code=$?; [ $code = 105 ] || failed="$failed $(cat "$errors")"; }; }
+for node in $resume; do step crm_attribute -N "$node" -n standby -D; done
+for id in $drop; do step cibadmin --delete --xpath "//cluster_property_set[@id='$id']"; done
+[ "$claim" = yes ] && step cibadmin --delete --xpath "//cluster_property_set[@id='rollward-claim']"
+if [ "$claim" = yes ]; then
+    moves=$(cibadmin -Q -o constraints 2>/dev/null </dev/null | sed -n 's/.* id="\(rollward-move-[^"]*\)".*/\1/p')
+    for id in $moves; do step cibadmin --delete --xpath "//rsc_location[@id='$id']"; done
+fi
+[ -n "$put" ] && step cibadmin --create -o crm_config \
+    -X "<cluster_property_set id=\"$put\"><nvpair id=\"$put-value\" name=\"$put\" value=\"$value\"/></cluster_property_set>"
+if [ "$forget" = yes ] && [ -e "$state/tries" ]; then step rm -f "$state/tries"; fi
+say done 0 "" "$failed"
+[ "$forget" = yes ] || ask quorum corosync-quorumtool -s
+printf '#end\n'
