@@ -1,9 +1,11 @@
 //! The checks of a permit, made on what a node shows of itself at that moment. For drivers of real stacks; the
 //! simulator has its own physics.
 
+use std::collections::BTreeSet;
+
 use crate::guard::Check;
 use crate::model::{Action, Claim, Known, MarkKind, NodeName};
-use crate::observed::{GroupKind, Observation, PauseOf};
+use crate::observed::{GroupKind, Membership, Observation, PauseOf};
 
 /// Makes one check. What cannot be seen counts as a *no*.
 ///
@@ -22,11 +24,12 @@ pub fn check(check: &Check, own: &Action, claim: Option<&Claim>, seen: &Observat
             (Known::Unknown { why }, _) => no(format!("unknown: {why}")),
             _ => no("the cluster has no claim of ours".into()),
         },
-        Check::NothingElseInProgress => match &seen.marks {
+        Check::NothingElseInProgress { beside } => match &seen.marks {
             Known::Unknown { why } => no(format!("unknown: {why}")),
             Known::Known { value, .. } => {
+                let stands_against = |action: &Action| action != own && !beside.contains(action);
                 let other =
-                    value.iter().find(|m| matches!(&m.kind, MarkKind::InProgress { action } if **action != *own));
+                    value.iter().find(|m| matches!(&m.kind, MarkKind::InProgress { action } if stands_against(action)));
                 other.map_or(Ok(()), |mark| no(mark.to_string()))
             }
         },
@@ -54,7 +57,10 @@ pub fn check(check: &Check, own: &Action, claim: Option<&Claim>, seen: &Observat
             PauseOf::Unknown(why) => no(format!("unknown: {why}")),
             _ => no(format!("{node} is not paused by us")),
         },
-        Check::QuorumWithout { node, margin } => quorum_without(node, *margin, seen).or_else(no),
+        Check::QuorumWithout { node, also, margin } => {
+            let without: BTreeSet<&NodeName> = also.iter().chain([node]).collect();
+            quorum_without(node, &without, *margin, seen).or_else(no)
+        }
         Check::FewerOut { besides, than } => {
             let out = |name: &&NodeName| {
                 let up = seen.is_up(name) && seen.nodes.get(*name).is_some_and(|n| n.paused.surely(|p| !p));
@@ -89,17 +95,26 @@ fn placed(seen: &Observation, no: impl Fn(String) -> Result<(), (String, String)
     if seen.marks.is_unknown() { no("what runs where cannot be seen".into()) } else { Ok(()) }
 }
 
-fn quorum_without(node: &NodeName, margin: u32, seen: &Observation) -> Result<(), String> {
+fn quorum_without(
+    node: &NodeName,
+    without: &BTreeSet<&NodeName>,
+    margin: u32,
+    seen: &Observation,
+) -> Result<(), String> {
     let Known::Known { value: quorum, .. } = &seen.quorum else { return Err("the votes cannot be seen".into()) };
-    if quorum.standalone
-        || seen.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == crate::observed::Membership::Down))
-    {
+    let down = |node: &NodeName| seen.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
+    if quorum.standalone || down(node) {
         return Ok(());
     }
-    let witness = quorum.witness.as_ref().map_or(0, |w| u32::from(w.surely(|by| by.iter().any(|n| n != node))));
-    let left = quorum.node_votes.saturating_sub(1) + witness;
-    match left >= quorum.needed.saturating_add(margin) && left > 0 {
+    let lost = u32::try_from(without.iter().filter(|node| !down(node)).count()).unwrap_or(u32::MAX);
+    let stays = |by: &BTreeSet<NodeName>| by.iter().any(|node| !without.contains(node));
+    let witness = quorum.witness.as_ref().map_or(0, |w| u32::from(w.surely(stays)));
+    let left = quorum.node_votes.saturating_sub(lost) + witness;
+    match left >= quorum.needed.saturating_add(margin) && quorum.node_votes > lost {
         true => Ok(()),
-        false => Err(format!("without {node}, {left} votes are left and {} needed", quorum.needed)),
+        false => {
+            let without: Vec<_> = without.iter().map(|node| node.as_str()).collect();
+            Err(format!("without {}, {left} votes are left and {} needed", without.join(" and "), quorum.needed))
+        }
     }
 }

@@ -98,7 +98,7 @@ impl Check {
     pub fn word(&self) -> &'static str {
         match self {
             Check::ClaimIsOurs => "claimIsOurs",
-            Check::NothingElseInProgress => "nothingElseInProgress",
+            Check::NothingElseInProgress { .. } => "nothingElseInProgress",
             Check::OwnsNoRole { .. } => "ownsNoRole",
             Check::OwnsNothing { .. } => "ownsNothing",
             Check::Owner { .. } => "owner",

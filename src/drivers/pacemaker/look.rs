@@ -78,7 +78,7 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
     let speaker = speaker(&heard);
     let (status, store, quorum) = match &speaker {
         Ok((heard, status)) => {
-            let store = answer(heard, "store").and_then(|said| Cib::parse(said));
+            let store = answer(heard, "store").and_then(Cib::parse);
             (Ok(*status), store, quorum(heard))
         }
         Err(why) => (Err(why.clone()), Err(why.clone()), Err(why.clone())),
