@@ -379,7 +379,7 @@ impl Search {
         before(&mut after, &order);
         let disturbed = after != self.worlds.world(world);
         let out = after.step(Event::Perform(Box::new(order.clone())), NOW);
-        let mut wrong = violations(&out, self.setting.twist);
+        let mut wrong = violations(&self.worlds.world(world), &out, self.setting.twist);
         let answer = out.answer.expect("an order is answered");
         let node = order.action.node();
         let works = node.filter(|n| answer == Answer::Accepted && self.worlds.node(world, n).running().is_some());
@@ -490,7 +490,7 @@ impl Search {
                 continue;
             }
             let to = self.worlds.number(after);
-            list.push(Worldly { to, event, fault, wrong: violations(&out, self.setting.twist) });
+            list.push(Worldly { to, event, fault, wrong: violations(world, &out, self.setting.twist) });
         }
         list.into()
     }
