@@ -165,7 +165,7 @@ impl Turn {
         let history = &mut self.history;
         let times = history.membership_changed_at.iter_mut().chain(&mut history.claimed_at);
         let times = times.chain(history.rejoined_at.values_mut());
-        times.chain(history.failed_handoffs.values_mut().map(|f| &mut f.at)).for_each(|at| *at = shifted(*at, by));
+        times.for_each(|at| *at = shifted(*at, by));
     }
 
     /// True between turns.

@@ -9,7 +9,7 @@ use rollward::drivers::simulator::Hand;
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::{Approval, RuleSet};
 use rollward::model::time::later;
-use rollward::model::{ClusterName, Holder};
+use rollward::model::{ClusterName, Holder, RuleName};
 use rollward::simulate::{LIMIT, RunEnd, look_back, open, to_the_end};
 
 use crate::estates::{self, CCR, SCC, SCR};
@@ -115,6 +115,28 @@ fn another_controller_may_claim_while_the_daemon_is_dead() {
         assert_eq!(end.end, End::Converged, "{what}: {end:#?}");
         assert_eq!((end.violations, end.leaks), (Vec::new(), Vec::new()), "{what}");
         assert_eq!(end.handoffs, undisturbed.handoffs, "{what}");
+    }
+}
+
+/// Handoffs that fail are counted on the node that the role does not leave: a daemon that forgets everything again and
+/// again tries no more often than one that remembers.
+#[test]
+fn failed_handoffs_are_not_forgotten_with_the_state_folder() {
+    let fails = format!("{CCR}      faults: [{{on: {{action: Handoff}}, kind: moveFails}}]\n");
+    let desired = estates::estate(&fails, "when: anytime");
+    // Fewer effects than from one look to the action that it leads to, and no life gets anything done.
+    for effects_each in (7..20).map(Some).chain([None]) {
+        let mut simulated = open(&desired, RuleSet::ALL).expect("the worlds are sound");
+        simulated.effects_left = effects_each;
+        while to_the_end(&mut simulated, LIMIT, true) == End::Killed {
+            simulated.restart();
+            simulated.effects_left = effects_each;
+        }
+        let end = look_back(&mut simulated, End::AtRest);
+        assert!(end.held_by.contains(&RuleName::Budget), "killed after every {effects_each:?} effects: {end:#?}");
+        let (_, world) = simulated.worlds.iter().next().expect("a cluster");
+        let failed: Vec<_> = world.world().nodes["A"].failed_handoffs.iter().map(|f| f.failed).collect();
+        assert_eq!(failed, [2], "killed after every {effects_each:?} effects; once, and once more: `retries: 1`");
     }
 }
 

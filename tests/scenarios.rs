@@ -489,7 +489,6 @@ fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path, keeper:
         command(simulated, &whom.cluster, Command::Go { node: whom.node.clone() });
     }
     if let Some(whom) = &happening.retry {
-        simulated.fleet.turn_mut(&whom.cluster).expect("the cluster exists").retried();
         command(simulated, &whom.cluster, Command::Retry { node: whom.node.clone() });
     }
     if let Some(whom) = &happening.release {

@@ -70,9 +70,6 @@ impl Daemon<'_> {
             Request::Go { scope, by } => self.go(scope, by, now).await,
             Request::Takeover { cluster, by } => self.take_over(&cluster, &by, now),
             Request::Retry { cluster, node, by } => {
-                if let Some(turn) = self.fleet.turn_mut(&cluster) {
-                    turn.retried();
-                }
                 self.command(&cluster, Command::Retry { node }, "retry", &by, now).await
             }
             Request::Release { cluster, by } => self.command(&cluster, Command::Release, "release", &by, now).await,

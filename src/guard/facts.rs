@@ -155,19 +155,6 @@ pub struct History {
     pub rejoined_at: BTreeMap<NodeName, Time>,
     /// Waivers by command.
     pub waivers: Vec<Waiver>,
-    /// Handoffs that failed in a row, by role: each of them was downtime for nothing.
-    pub failed_handoffs: BTreeMap<GroupName, FailedHandoffs>,
-}
-
-/// Handoffs of one role that failed in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedHandoffs {
-    /// How many.
-    pub failed: u32,
-    /// When the last one was seen to have failed.
-    pub at: Time,
-    /// Why.
-    pub why: String,
 }
 
 /// An approval of one ordered sequence of handoffs.
@@ -275,7 +262,6 @@ impl History {
             claimed_at: None,
             rejoined_at: BTreeMap::new(),
             waivers: Vec::new(),
-            failed_handoffs: BTreeMap::new(),
         }
     }
 }

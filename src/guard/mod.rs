@@ -13,8 +13,8 @@ pub mod testing;
 mod tests;
 
 pub use facts::{
-    Approval, ClusterFacts, Command, DriverTraits, Facts, FailedHandoffs, FleetFacts, Forecast, History,
-    PlannedHandoff, RollState, Stop, roll_has_begun, waivers,
+    Approval, ClusterFacts, Command, DriverTraits, Facts, FleetFacts, Forecast, History, PlannedHandoff, RollState,
+    Stop, roll_has_begun, waivers,
 };
 pub use permit::{Check, Permit};
 pub use rules::{RULES, Rule, RuleSet, claimable, table};

@@ -93,7 +93,6 @@ impl Story {
                 claimed_at: Some(now),
                 rejoined_at: BTreeMap::new(),
                 waivers: Vec::new(),
-                failed_handoffs: BTreeMap::new(),
             },
             forecast: forecast(),
             foreseen: Known::seen(Vec::new(), now),
@@ -341,6 +340,7 @@ fn healthy_node(at: Time) -> Node {
     node.work.suppose(None, at);
     node.rival.suppose(None, at);
     node.tries.suppose(Vec::new(), at);
+    node.failed_handoffs.suppose(Vec::new(), at);
     node.verified.suppose(None, at);
     node.epoch_seen.suppose(7, at);
     node.replication_suspended.suppose(false, at);

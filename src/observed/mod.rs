@@ -109,6 +109,8 @@ pub struct Node {
     pub rival: Known<Option<String>>,
     /// Tries so far, per rollup. Kept on the node.
     pub tries: Known<Vec<Tries>>,
+    /// Handoffs off it that failed in a row, role by role. Kept on the node.
+    pub failed_handoffs: Known<Vec<FailedHandoffs>>,
     /// The last verified update. Kept on the node.
     pub verified: Known<Option<Verified>>,
     /// The highest epoch that it has obeyed. It refuses less.
@@ -181,6 +183,20 @@ pub struct Tries {
     pub at: Time,
     /// False for causes that trying again cannot cure.
     pub retryable: bool,
+}
+
+/// Handoffs of one role off one node that failed in a row: each of them was downtime for nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedHandoffs {
+    /// The role.
+    pub group: GroupName,
+    /// How many since the last success or `retry`.
+    pub failed: u32,
+    /// The signature of the last failure.
+    pub signature: String,
+    /// When it failed.
+    pub at: Time,
 }
 
 /// A verified update.
@@ -405,6 +421,7 @@ impl Node {
             work: Known::unknown(why.clone()),
             rival: Known::unknown(why.clone()),
             tries: Known::unknown(why.clone()),
+            failed_handoffs: Known::unknown(why.clone()),
             verified: Known::unknown(why.clone()),
             epoch_seen: Known::unknown(why.clone()),
             replication_suspended: Known::unknown(why.clone()),

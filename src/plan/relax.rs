@@ -131,6 +131,7 @@ fn is_ill(name: &NodeName, node: &Node, facts: &Facts<'_>) -> bool {
         || node.replication_suspended.possibly(|suspended| *suspended)
         || node.rival.possibly(Option::is_some)
         || node.tries.possibly(|tries| tries.iter().any(|tries| tries.failed > 0))
+        || node.failed_handoffs.possibly(|handoffs| !handoffs.is_empty())
         || node.disk.possibly(|disk| disk.free_mib < disk.needed_mib)
         || wanted.is_some_and(|wanted| node.baseline.possibly(|baseline| baseline.as_ref() != Some(wanted)))
 }

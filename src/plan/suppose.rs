@@ -366,6 +366,7 @@ impl Supposed {
             if_unknown(&mut node.work, None, now);
             if_unknown(&mut node.rival, None, now);
             if_unknown(&mut node.tries, Vec::new(), now);
+            if_unknown(&mut node.failed_handoffs, Vec::new(), now);
             if_unknown(&mut node.verified, None, now);
             if_unknown(&mut node.epoch_seen, 0, now);
             if_unknown(&mut node.replication_suspended, false, now);
@@ -399,6 +400,7 @@ impl Supposed {
             node.replication_suspended.suppose(false, now);
             node.rival.suppose(None, now);
             node.tries.suppose(Vec::new(), now);
+            node.failed_handoffs.suppose(Vec::new(), now);
             if let Known::Known { value: disk, .. } = &mut node.disk {
                 disk.free_mib = disk.free_mib.max(disk.needed_mib);
             }

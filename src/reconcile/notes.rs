@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
 use crate::desired::NodeSpec;
-use crate::guard::{Approval, Facts, FailedHandoffs, PlannedHandoff, RuleSet};
+use crate::guard::{Approval, Facts, PlannedHandoff, RuleSet};
 use crate::model::time::{between, later, words};
 use crate::model::{
     Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Standing, Time, Waiver,
@@ -71,18 +71,6 @@ impl Turn {
         }
     }
 
-    fn note_failed_handoff(&mut self, action: &Action, why: &str, now: Time) {
-        let Action::Handoff { group, .. } = action else { return };
-        let before = self.history.failed_handoffs.get(group).map_or(0, |f| f.failed);
-        let failed = FailedHandoffs { failed: before + 1, at: now, why: why.to_owned() };
-        self.history.failed_handoffs.insert(group.clone(), failed);
-    }
-
-    /// A person says that the cause of failed handoffs is cured.
-    pub fn retried(&mut self) {
-        self.history.failed_handoffs.clear();
-    }
-
     /// Says, once, that an action takes longer than it should: nothing is done about it but to wait, and people can.
     fn note_late(&mut self, action: &Action, since: Time, now: Time) -> bool {
         let late = now >= self.late_at(action, since);
@@ -132,7 +120,7 @@ impl Turn {
                         self.say(now, EntryKind::Alarm { what });
                     }
                 }
-                (Some(why), Phase::Begin) => self.note_failed_handoff(&action, why, now),
+                (Some(_), Phase::Begin) => {}
             }
             let mut alarm = None;
             if let Action::Handoff { group, from, to, style } = &action {
@@ -141,9 +129,6 @@ impl Turn {
                 if failure.is_none() || arrived {
                     let (group, from, to) = (group.clone(), from.clone(), to.clone());
                     self.handed_over(&PlannedHandoff { group, from, to, style: *style });
-                }
-                if failure.is_none() {
-                    self.history.failed_handoffs.remove(group);
                 }
                 let amiss = failure.as_ref().filter(|_| arrived);
                 alarm = amiss.map(|why| format!("{group} is on {to} and does not serve: {why}; it is started there"));

@@ -25,9 +25,6 @@ pub fn rewrite_mind(history: &mut History, memory: &mut Memory, moment: impl Fn(
         *at = recent(*at);
     }
     history.rejoined_at.retain(|_, at| *at == before(1));
-    for failed in history.failed_handoffs.values_mut() {
-        failed.at = recent(failed.at);
-    }
     memory.rewrite(recent, |claim| claim.heartbeat = 0);
     // How often a heart beats is seen by nobody here.
     memory.beat_at = memory.beat_at.map(|_| before(1));

@@ -167,6 +167,9 @@ pub fn rewrite(world: &mut World, moment: impl Fn(Time) -> Time) {
         for tries in &mut node.tries {
             tries.at = moment(tries.at);
         }
+        for failed in &mut node.failed_handoffs {
+            failed.at = moment(failed.at);
+        }
         if let Some(verified) = &mut node.verified {
             verified.at = moment(verified.at);
         }

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use super::observe::{
-    Copy, Disk, Duty, Group, GroupState, Membership, Node, Observed, ObservedClaim, Paused, PausedBy, Quorum, Services,
-    Tries, Unknown, Verified, View, Witness, Work,
+    Copy, Disk, Duty, FailedHandoffs, Group, GroupState, Membership, Node, Observed, ObservedClaim, Paused, PausedBy,
+    Quorum, Services, Tries, Unknown, Verified, View, Witness, Work,
 };
 use crate::desired::Cluster;
 use crate::model::rollup::Installed;
@@ -106,6 +106,9 @@ fn node(name: &NodeName, node: &observed::Node, desired: &Cluster, seen: &Observ
             differing: services.differing.clone(),
         }),
         staged: unknown.take(path("staged"), &node.staged, Clone::clone),
+        failed_handoffs: unknown.take(path("failedHandoffs"), &node.failed_handoffs, |handoffs| {
+            handoffs.iter().map(failed_handoffs).collect()
+        }),
         tries: unknown.take(path("tries"), &node.tries, |tries| tries.iter().map(self::tries).collect()),
         verified: unknown
             .take(path("verified"), &node.verified, |verified| {
@@ -197,6 +200,15 @@ fn work(work: &observed::Work) -> Work {
         ended_at: end.map(|end| end.at),
         exit_code: end.and_then(|end| end.exit_code),
         failure: end.and_then(|end| end.failure.clone()),
+    }
+}
+
+fn failed_handoffs(handoffs: &observed::FailedHandoffs) -> FailedHandoffs {
+    FailedHandoffs {
+        group: handoffs.group.to_string(),
+        failed: handoffs.failed,
+        signature: handoffs.signature.clone(),
+        at: handoffs.at,
     }
 }
 

@@ -134,6 +134,8 @@ pub struct Node {
     pub staged: Option<BTreeMap<String, String>>,
     /// Failed tries, rollup by rollup.
     pub tries: Option<Vec<Tries>>,
+    /// Handoffs off it that failed in a row, role by role.
+    pub failed_handoffs: Option<Vec<FailedHandoffs>>,
     /// The last verified rollup and since when; `null` if there is none.
     pub verified: Option<Verified>,
 }
@@ -226,6 +228,20 @@ pub struct Services {
     pub baseline_saved: bool,
     /// Services that differ from it, each with how.
     pub differing: BTreeMap<String, String>,
+}
+
+/// Handoffs of one role off the node that failed in a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedHandoffs {
+    /// Of which role.
+    pub group: String,
+    /// How many since the last success.
+    pub failed: u32,
+    /// The signature of the last failure.
+    pub signature: String,
+    /// When it was.
+    pub at: Time,
 }
 
 /// Failed tries.

@@ -151,6 +151,8 @@ fn notes(node: &Node) -> Vec<String> {
     notes.extend(node.interim_updates.iter().flatten().map(|update| format!("interim update {update}")));
     notes.extend(node.services.iter().flat_map(|s| &s.differing).map(|(name, how)| format!("{name} {how}")));
     notes.extend(node.tries.iter().flatten().map(|t| format!("{} failed tries: {}", t.failed, t.signature)));
+    let failed_handoffs = node.failed_handoffs.iter().flatten();
+    notes.extend(failed_handoffs.map(|h| format!("{} failed handoffs of {}: {}", h.failed, h.group, h.signature)));
     if let Some(disk) = node.disk.as_ref().filter(|disk| disk.free_mib < disk.needed_mib) {
         notes.push(format!("{} MiB free, {} needed", disk.free_mib, disk.needed_mib));
     }

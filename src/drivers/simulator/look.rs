@@ -143,6 +143,7 @@ impl World {
             work: Known::seen(truth.work.clone(), at),
             rival: Known::seen(truth.rival.clone(), at),
             tries: Known::seen(truth.tries.clone(), at),
+            failed_handoffs: Known::seen(truth.failed_handoffs.clone(), at),
             verified: Known::seen(truth.verified.clone(), at),
             epoch_seen: Known::seen(truth.epoch_seen, at),
             replication_suspended: Known::seen(truth.replication_suspended, at),

@@ -25,8 +25,8 @@ pub(super) const RULE: Rule = Rule {
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
-    if let Action::Handoff { group, .. } | Action::StopRole { group, .. } = action {
-        handoffs(group, facts)?;
+    if let Action::Handoff { group, from, .. } | Action::StopRole { group, node: from, .. } = action {
+        handoffs(group, from, facts)?;
     }
     let Some(node) = action.node().filter(|node| has_work_left(node, facts)) else { return Ok(()) };
     let Some(spec) = facts.desired.nodes.get(node) else { return Ok(()) };
@@ -36,12 +36,16 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
 }
 
 /// A handoff that fails takes its role down for nothing: it is not tried without end either.
-fn handoffs(group: &GroupName, facts: &Facts<'_>) -> Result<(), Hold> {
-    let Some(tries) = facts.history.failed_handoffs.get(group) else { return Ok(()) };
+fn handoffs(group: &GroupName, from: &NodeName, facts: &Facts<'_>) -> Result<(), Hold> {
+    // A node that cannot be asked for it is for `fresh` to refuse.
+    let Some(Known::Known { value, .. }) = facts.seen.nodes.get(from).map(|n| &n.failed_handoffs) else {
+        return Ok(());
+    };
+    let Some(tries) = value.iter().find(|failed| failed.group == *group) else { return Ok(()) };
     let limits = &facts.desired.policy.limits;
-    let value = format!("{} failed in a row, the last at {}: {}", tries.failed, stamp(tries.at), tries.why);
+    let value = format!("{} failed in a row, the last at {}: {}", tries.failed, stamp(tries.at), tries.signature);
     let hold = |kind, what: String| {
-        let evidence = vec![Evidence::new(format!("handoffs of {group}"), &value, tries.at)];
+        let evidence = vec![Evidence::new(format!("handoffs of {group} off {from}"), &value, tries.at)];
         Err(say::hold(RuleName::Budget, Subject::Group(group.clone()), evidence, kind, what))
     };
     if tries.failed > limits.retries {

@@ -166,6 +166,9 @@ impl<'a> Look<'_, 'a> {
                 self.read(copy, || format!("groups.{name}.copies.{to}"));
             }
         }
+        if let Some(node) = self.facts.seen.nodes.get(from) {
+            self.read(&node.failed_handoffs, || format!("nodes.{from}.failedHandoffs"));
+        }
         for name in [from, to] {
             if let Some(spec) = self.facts.desired.nodes.get(name) {
                 self.installed(name, &spec.rollup);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::guard::FailedHandoffs;
 use crate::guard::testing::*;
 use crate::model::{InstallKind, Known, MarkKind, NodeRef, PackageName, RuleName, Version};
+use crate::observed::FailedHandoffs;
 use crate::observed::{Copy, CopyStatus, Disk, GroupState, Services, Tries};
 
 #[test]
@@ -397,15 +397,16 @@ fn a_handoff_that_fails_is_not_tried_without_end() {
     let again = handoff("MBX1", "EXNODE1", "EXNODE2");
     passes(&story, RuleName::Budget, &again);
     let fail = |story: &mut Story, failed| {
-        let what = FailedHandoffs { failed, at: story.now, why: "the group stayed where it was".into() };
-        story.history.failed_handoffs.insert("MBX1".into(), what);
+        let signature = "the group stayed where it was".into();
+        let what = FailedHandoffs { group: "MBX1".into(), failed, signature, at: story.now };
+        see(story.now, vec![what], &mut story.node("EXNODE1").failed_handoffs);
     };
     fail(&mut story, 1);
     refuses(
         &story,
         RuleName::Budget,
         &again,
-        "budget holds MBX1: handoffs of MBX1 is 1 failed in a row, the last at 2017-04-01T12:00:00Z: the group stayed \
+        "budget holds MBX1: handoffs of MBX1 off EXNODE1 is 1 failed in a row, the last at 2017-04-01T12:00:00Z: the group stayed \
          where it was; released at 2017-04-01T12:01:00Z, after a pause of 1m",
     );
     story.pass(Duration::from_secs(60));
@@ -416,7 +417,7 @@ fn a_handoff_that_fails_is_not_tried_without_end() {
         &story,
         RuleName::Budget,
         &again,
-        "budget holds MBX1: handoffs of MBX1 is 3 failed in a row, the last at 2017-04-01T12:01:00Z: the group stayed \
+        "budget holds MBX1: handoffs of MBX1 off EXNODE1 is 3 failed in a row, the last at 2017-04-01T12:01:00Z: the group stayed \
          where it was; released by `rollward retry mbx-ccr-01` once the cause is cured: no try is left of 3",
     );
 }

@@ -174,6 +174,7 @@ fn look_again_at_node(node: &mut Node, now: Time) {
         work,
         rival,
         tries,
+        failed_handoffs,
         verified,
         epoch_seen,
         replication_suspended,
@@ -192,6 +193,7 @@ fn look_again_at_node(node: &mut Node, now: Time) {
     refresh(work, now);
     refresh(rival, now);
     refresh(tries, now);
+    refresh(failed_handoffs, now);
     refresh(verified, now);
     refresh(epoch_seen, now);
     refresh(replication_suspended, now);

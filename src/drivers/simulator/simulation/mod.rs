@@ -395,5 +395,6 @@ fn remembered(node: &mut Node) -> impl Iterator<Item = &mut Time> {
     let work = work.flat_map(|work| std::iter::once(&mut work.since).chain(work.ended.as_mut().map(|end| &mut end.at)));
     let tries = value(&mut node.tries).into_iter().flatten().map(|tries| &mut tries.at);
     let verified = value(&mut node.verified).into_iter().flatten().map(|verified| &mut verified.at);
-    work.chain(tries).chain(verified)
+    let handoffs = value(&mut node.failed_handoffs).into_iter().flatten().map(|failed| &mut failed.at);
+    work.chain(tries).chain(handoffs).chain(verified)
 }

@@ -304,6 +304,7 @@ impl World {
                     if node.as_ref().is_none_or(|n| n == name) {
                         forgotten += truth.tries.iter().map(|t| t.failed).sum::<u32>();
                         truth.tries.clear();
+                        forgotten += truth.failed_handoffs.drain(..).map(|handoffs| handoffs.failed).sum::<u32>();
                     }
                 }
                 Ok(format!("{forgotten} failed tries are forgotten"))

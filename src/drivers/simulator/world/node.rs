@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fate, Happening, Violation, ViolationKind, World, stored};
 use crate::model::{Action, NodeName, PackageName, Time, Version};
 use crate::observed::{CopyStatus, GroupKind, GroupState};
-use crate::observed::{Disk, Services, Tries, Verified, Work};
+use crate::observed::{Disk, FailedHandoffs, Services, Tries, Verified, Work};
 
 /// A node as it truly is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub struct NodeTruth {
     pub rival: Option<String>,
     /// Failed tries.
     pub tries: Vec<Tries>,
+    /// Handoffs off it that failed in a row.
+    #[serde(default)]
+    pub failed_handoffs: Vec<FailedHandoffs>,
     /// The last verified update.
     pub verified: Option<Verified>,
     /// The highest epoch that it has obeyed.

@@ -116,6 +116,7 @@ fn start_node(
         spared: false,
         rival: node.rival.clone(),
         tries: Vec::new(),
+        failed_handoffs: Vec::new(),
         verified: None,
         epoch_seen: 0,
         replication_suspended: node.replication_suspended,

@@ -7,7 +7,7 @@ use crate::model::{
     Action, ClusterServiceRule, GroupName, InstallKind, Mark, MarkKind, NodeName, RebootRule, Rollup, RollupPackage,
     Time,
 };
-use crate::observed::{CopyStatus, GroupState, Tries, Verified, Work, WorkEnd};
+use crate::observed::{CopyStatus, FailedHandoffs, GroupState, Tries, Verified, Work, WorkEnd};
 
 /// Why work ended badly.
 struct Failure {
@@ -261,6 +261,7 @@ impl World {
                 } else if self.groups.get(name).is_some_and(|g| g.state == GroupState::Pending) {
                     self.enter(node, Stage::Arriving);
                 } else {
+                    self.count_handoff(node, None, at);
                     self.end_work(node, None, None, at);
                 }
             }
@@ -271,6 +272,7 @@ impl World {
                     group.state = state;
                 }
                 if arrived && state == GroupState::Online {
+                    self.count_handoff(node, None, at);
                     self.end_work(node, None, None, at);
                 } else {
                     let text = "move failed late: the group has moved, and does not come up";
@@ -368,6 +370,7 @@ impl World {
             Action::Install { rollup, .. } | Action::Uninstall { rollup, .. } => Some(rollup.clone()),
             _ => None,
         });
+        self.count_handoff(node, Some(&failure.text), at);
         if let (Some(rollup), Some(truth)) = (rollup, self.nodes.get_mut(node)) {
             let failed = truth.tries.iter().find(|t| t.rollup == rollup).map_or(0, |t| t.failed) + 1;
             truth.tries.retain(|t| t.rollup != rollup);
@@ -375,6 +378,17 @@ impl World {
             truth.tries.push(Tries { rollup, failed, signature, at, retryable: failure.retryable });
         }
         self.end_work(node, failure.exit_code, Some(failure.text), at);
+    }
+
+    /// Writes down on the node that is left that its handoff failed; forgets it when one succeeds.
+    fn count_handoff(&mut self, node: &NodeName, failure: Option<&str>, at: Time) {
+        let Some(truth) = self.nodes.get_mut(node) else { return };
+        let Some(Action::Handoff { group, .. }) = truth.running().map(|w| w.action.clone()) else { return };
+        let failed = truth.failed_handoffs.iter().find(|f| f.group == group).map_or(0, |f| f.failed) + 1;
+        truth.failed_handoffs.retain(|f| f.group != group);
+        if let Some(signature) = failure {
+            truth.failed_handoffs.push(FailedHandoffs { group, failed, signature: signature.to_owned(), at });
+        }
     }
 
     /// Work on a node that died has ended, too, though nobody could write to the cluster that it has.
