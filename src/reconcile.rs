@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use crate::desired::Cluster;
 use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Permit, RuleSet};
 use crate::model::time::{between, later, shifted};
-use crate::model::{Action, Answer, Claim, Hold, Known, Phase, RuleName, Time};
+use crate::model::{Action, Answer, Claim, Hold, Known, MarkKind, Phase, RuleName, Time};
 use crate::observed::{Observation, SideEffect};
 use crate::plan::{self, Decision};
 use crate::record::{Entry, EntryKind};
@@ -118,7 +118,12 @@ enum Stage {
     /// For the heartbeat's answer, then sleep.
     Beating(Wake),
     /// For the claim to be given up.
-    GivingUp(Wake),
+    GivingUp {
+        /// Until then.
+        wake: Wake,
+        /// Nothing else of ours is left.
+        nothing_left: bool,
+    },
     /// For the look that is judged on.
     LookingAgain(Action),
     /// For the driver's foresight, with the look that is judged on.
@@ -193,7 +198,9 @@ impl Turn {
                 self.beaten(answer, around.now);
                 self.close(wake, around)
             }
-            (Stage::GivingUp(wake), Input::Claimed(answer)) => self.given_up(answer, wake, around),
+            (Stage::GivingUp { wake, nothing_left }, Input::Claimed(answer)) => {
+                self.given_up(answer, nothing_left, wake, around)
+            }
             (Stage::Closing(wake), Input::Recorded(written)) => self.recorded(written, wake),
             (Stage::Ending, Input::Recorded(_)) => Effect::Done,
             (_, _) => self.look(),
@@ -419,11 +426,14 @@ impl Turn {
 
     fn keep_or_give_up_claim(&mut self, seen: &Observation, wake: Wake, around: Around<'_>) -> Effect {
         let ours = self.our_claim(seen);
-        let left = seen.known_marks().any(|m| m.kind.is_controllers())
-            || seen.nodes.values().any(|n| n.running_work().is_some());
+        let marks = || seen.known_marks().map(|m| &m.kind).filter(|kind| kind.is_controllers());
+        let at_work = seen.nodes.values().any(|n| n.running_work().is_some());
+        let left = at_work || marks().next().is_some();
+        // A quarantine waits for people, perhaps for weeks: nobody needs to be in charge of it.
+        let in_the_middle = at_work || marks().any(|kind| !matches!(kind, MarkKind::Quarantine { .. }));
         match ours {
-            Some(claim) if !left && self.has_nothing_to_do_soon(wake, around.now) => {
-                self.stage = Stage::GivingUp(wake);
+            Some(claim) if !in_the_middle && self.has_nothing_to_do_soon(wake, around.now) => {
+                self.stage = Stage::GivingUp { wake, nothing_left: !left };
                 Effect::Claim { expected: Some(claim), wanted: None }
             }
             Some(claim) if self.memory.beat_is_due(around.now) => {
@@ -436,13 +446,19 @@ impl Turn {
         }
     }
 
-    fn given_up(&mut self, answer: Result<Option<Claim>, String>, wake: Wake, around: Around<'_>) -> Effect {
+    fn given_up(
+        &mut self,
+        answer: Result<Option<Claim>, String>,
+        nothing_left: bool,
+        wake: Wake,
+        around: Around<'_>,
+    ) -> Effect {
         match answer {
             Ok(_) => {
                 self.history.claimed_at = None;
                 self.history.membership_changed_at = None;
                 self.memory.misses = 0;
-                self.close_or_end(true, wake, around)
+                self.close_or_end(nothing_left, wake, around)
             }
             Err(why) => {
                 self.memory.trouble = Some(format!("the claim could not be given up: {why}"));

@@ -237,6 +237,21 @@ fn is_forbidden(c: char) -> bool {
     c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')
 }
 
+/// Written as a whole number.
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// A whole number that the parser could not keep whole.
+fn large(text: &str, range: &Range<usize>) -> Result<Value, Fault> {
+    text.parse::<u64>().map(Value::from).map_err(|_| {
+        let what = format!("{text} is too large a number");
+        let expected = format!("expected at most {}, and at least {}; or quotes, if it is a text", u64::MAX, i64::MIN);
+        Fault::new("not-yaml", what, range.clone(), expected)
+    })
+}
+
 /// A tab in the indentation is the usual reason for an error on its line, and no parser says so plainly.
 fn explain_tab(fault: Fault, chunk: &str, offset: usize) -> Fault {
     let at = fault.span.start.saturating_sub(offset).min(chunk.len());
@@ -334,6 +349,7 @@ impl Builder<'_> {
                     Some(Scalar::Null) => Some(Value::Null),
                     Some(Scalar::Boolean(b)) => Some(Value::Bool(b)),
                     Some(Scalar::Integer(i)) => Some(Value::from(i)),
+                    Some(Scalar::FloatingPoint(_)) if is_whole(&text) => Some(large(&text, &range)?),
                     Some(Scalar::FloatingPoint(f)) => serde_json::Number::from_f64(f.into_inner()).map(Value::Number),
                     Some(Scalar::String(s)) => Some(Value::String(s.into_owned())),
                     None => return Err(tag_fault(range)),

@@ -45,6 +45,11 @@ fn rollup(doc: &Doc<'_>, spec: RollupSpec, found: &mut Vec<Diagnostic>) -> Rollu
         .enumerate()
         .map(|(i, package)| version(&package.version, &["spec", "packages", &i.to_string(), "version"]))
         .collect();
+    if spec.baseline.is_some() && matches!(install, InstallKind::Deb | InstallKind::Rpm) {
+        let message = format!("a {install} rollup has no baseline");
+        let label = "only products with service packs have one";
+        found.push(Diagnostic::error("unknown-key", message, doc.key(&["spec", "baseline"]), label));
+    }
     let mut packages: Vec<RollupPackage> = Vec::new();
     for (i, (package, version)) in spec.packages.iter().zip(versions).enumerate() {
         let index = i.to_string();
