@@ -23,7 +23,7 @@ use crate::reconcile::{Around, Effect, Input, LastLook, Memory, Turn, Wake};
 pub struct Fleet {
     slots: BTreeMap<ClusterName, Slot>,
     facts: FleetFacts,
-    /// When each sleeping loop wakes; `true` if time alone makes something possible then.
+    /// When each sleeping loop wakes.
     queue: BTreeSet<(Time, ClusterName)>,
     rules: RuleSet,
 }
@@ -31,6 +31,8 @@ pub struct Fleet {
 struct Slot {
     turn: Turn,
     wake: Wake,
+    /// Its place in the queue: then, or sooner for the heartbeat of a claim.
+    wakes_at: Time,
     /// Something happened while the turn was under way: look again at once when it ends.
     again: bool,
 }
@@ -74,7 +76,7 @@ impl Fleet {
             memory,
         );
         self.forget(&name);
-        self.slots.insert(name.clone(), Slot { turn, wake: Wake::Due(now), again: false });
+        self.slots.insert(name.clone(), Slot { turn, wake: Wake::Due(now), wakes_at: now, again: false });
         self.queue.insert((now, name));
         self.relate();
     }
@@ -93,7 +95,7 @@ impl Fleet {
     /// Lets go of a cluster without another word to it.
     pub fn forget(&mut self, name: &ClusterName) {
         if let Some(slot) = self.slots.remove(name) {
-            self.queue.remove(&(at(slot.wake), name.clone()));
+            self.queue.remove(&(slot.wakes_at, name.clone()));
         }
         self.facts.clusters.remove(name);
         self.facts.failures.retain(|_, nodes| {
@@ -115,8 +117,8 @@ impl Fleet {
     pub fn wake(&mut self, name: &ClusterName, now: Time) {
         let Some(slot) = self.slots.get_mut(name) else { return };
         if slot.turn.is_asleep() {
-            self.queue.remove(&(at(slot.wake), name.clone()));
-            slot.wake = Wake::Due(now);
+            self.queue.remove(&(slot.wakes_at, name.clone()));
+            (slot.wake, slot.wakes_at) = (Wake::Due(now), now);
             self.queue.insert((now, name.clone()));
         } else {
             slot.again = true;
@@ -132,6 +134,7 @@ impl Fleet {
                 Wake::Due(at) => Wake::Due(shifted(at, by)),
                 Wake::Idle(at) => Wake::Idle(shifted(at, by)),
             };
+            slot.wakes_at = shifted(slot.wakes_at, by);
         }
         self.queue = std::mem::take(&mut self.queue).into_iter().map(|(at, name)| (shifted(at, by), name)).collect();
         for facts in self.facts.clusters.values_mut() {
@@ -171,7 +174,8 @@ impl Fleet {
         match slot.turn.step(input, Around { fleet: &self.facts, now }) {
             Effect::SleepUntil(wake) => {
                 slot.wake = if std::mem::take(&mut slot.again) { Wake::Due(now) } else { wake };
-                self.queue.insert((at(slot.wake), name.clone()));
+                slot.wakes_at = slot.turn.next_beat(now).map_or(at(slot.wake), |beat| beat.min(at(slot.wake)));
+                self.queue.insert((slot.wakes_at, name.clone()));
                 self.learn(name, now);
                 Step::Asleep
             }
@@ -204,16 +208,24 @@ impl Fleet {
         self.learn(name, now);
     }
 
-    /// The next time at which a loop wakes, and whether time alone makes something possible then.
+    /// The next time at which a loop wakes.
     pub fn next_wake(&self) -> Option<Time> {
         self.queue.first().map(|(when, _)| *when)
     }
 
     /// The next time at which time alone makes something possible somewhere.
     pub fn next_due(&self) -> Option<Time> {
-        let due =
-            |(when, name): &&(Time, ClusterName)| self.slots.get(name).is_some_and(|s| s.wake == Wake::Due(*when));
-        self.queue.iter().find(due).map(|(when, _)| *when)
+        let mut next: Option<Time> = None;
+        for (wakes_at, name) in &self.queue {
+            // Nobody is due before the queue wakes them.
+            if next.is_some_and(|next| next <= *wakes_at) {
+                break;
+            }
+            if let Some(Slot { wake: Wake::Due(at), .. }) = self.slots.get(name) {
+                next = Some(next.map_or(*at, |next| next.min(*at)));
+            }
+        }
+        next
     }
 
     /// When a look will show that some action takes longer than it should.

@@ -103,7 +103,7 @@ fn estates_end_well_whatever_befalls_them() {
         tally.runs,
         tally.why_thrown
     );
-    if runs >= 2_000 {
+    if tally.runs >= 2_000 {
         let never: Vec<String> = rollward::simulate::faults::MENU
             .iter()
             .map(|k| k.word())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::memory::{Pending, Roll, SILENCE};
+use super::memory::{HEARTBEAT, Pending, Roll, SILENCE};
 use super::{Around, Turn};
 use crate::desired::NodeSpec;
 use crate::guard::{Approval, Facts, PlannedHandoff, RuleSet};
@@ -90,6 +90,13 @@ impl Turn {
     /// When an action that is under way will have taken longer than it should.
     pub fn next_alarm(&self) -> Option<Time> {
         self.memory.pending.iter().filter(|p| !p.late).map(|p| self.late_at(&p.action, p.since)).min()
+    }
+
+    /// When the claim's heartbeat should be written again, if the last look showed it to be ours.
+    pub fn next_beat(&self, now: Time) -> Option<Time> {
+        let look = self.memory.last_look.as_ref()?;
+        let ours = self.our_claim(&look.seen).is_some() && self.history.claimed_at.is_some();
+        ours.then(|| later(now, HEARTBEAT))
     }
 
     /// Actions whose end this look shows.
