@@ -5,6 +5,7 @@ mod daemon;
 mod door;
 mod estates;
 mod explain;
+mod fencing;
 mod finish;
 mod idle;
 mod kill;
