@@ -3,7 +3,7 @@
 //! none takes much longer.
 //!
 //! `PARALLEL_RUNS=1000 cargo test --test integration parallel -- --nocapture` prints the spread of many, and
-//! `PARALLEL_SHOW=7` tells the story of one.
+//! `PARALLEL_FROM=7 PARALLEL_RUNS=8 PARALLEL_SHOW=7` tells the story of one.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -207,7 +207,7 @@ fn elapsed_time_is_near_the_least_there_can_be() {
     let runs = number("PARALLEL_RUNS", 60);
     let mut ratios = Vec::new();
     let mut at_once = 0;
-    for index in 0..runs {
+    for index in number("PARALLEL_FROM", 0)..runs {
         let shape = shapes(8..=16, 2..=4).new_tree(&mut runner(11, index)).expect("any draw is a cluster").current();
         let told = live(&shape).unwrap_or_else(|why| panic!("{shape:?}\n{}\n{why}", shape.text()));
         let least = told.plan.elapsed.at_least;

@@ -152,7 +152,12 @@ pub(super) struct Posed<'a> {
 fn look_for(facts: &Facts<'_>, closed: &BTreeSet<(GroupName, NodeName)>) -> Found {
     let Posed { nodes, groups, problem, held, .. } = pose(facts, closed);
     let name = |number: u8| nodes.get(usize::from(number)).copied();
-    let moves = solve(&problem).moves;
+    let mut solution = solve(&problem);
+    if !solution.proven && problem.ready != Nodes::MAX {
+        // To begin with who is ready may be what made the search too long.
+        solution = solve(&Problem { ready: Nodes::MAX, ..problem });
+    }
+    let moves = solution.moves;
     let sequence =
         moves.iter().filter_map(|m| Some(handoff(groups.get(m.role)?, name(m.from)?, name(m.to)?, facts))).collect();
     Found { sequence, held }
