@@ -330,6 +330,13 @@ fn whoever_goes_on_when_one_at_most_is_obeyed() {
     }
 }
 
+#[test]
+fn a_store_that_runs_backwards_lets_nobody_act_twice() {
+    interleave(CCR, "when: anytime", true);
+    interleave(&CCR.replace("{model: fileShare}", "{model: twoNode}"), "when: anytime", true);
+    interleave(SCC, "when: anytime", true);
+}
+
 // === Stories ===
 
 /// Lets it go on until it holds a command to do this in its hand.
