@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::desired::Minimise;
+use crate::desired::resolved::Failback;
 use crate::guard::{self, Facts, PlannedHandoff};
 use crate::model::{Action, GroupName, HandoffStyle, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName, Standing};
 use crate::observed::{Group, GroupKind, Node, Observation, PauseOf};
@@ -211,7 +212,9 @@ pub(super) fn pose<'a>(facts: &Facts<'a>, closed: &BTreeSet<(GroupName, NodeName
 /// approved in their order all nodes count alike, so that the order does not hang on who is back first.
 fn ready(nodes: &[&NodeName], to_do: Nodes, facts: &Facts<'_>) -> Nodes {
     let policy = &facts.desired.policy;
-    if !policy.limits.several_out() || policy.handoff.when.needs_approval() {
+    // A role that shall go back in the end waits for its node rather than pay for another handoff.
+    let goes_back = policy.handoff.failback == Failback::AtEnd;
+    if !policy.limits.several_out() || policy.handoff.when.needs_approval() || goes_back {
         return Nodes::MAX;
     }
     let in_service = |node: &NodeName| facts.seen.is_up(node) && matches!(facts.seen.pause_of(node), PauseOf::Nobody);

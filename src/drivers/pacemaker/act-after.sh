@@ -25,21 +25,22 @@ arrived() {
     crm_resource --locate -r "$group" 2>/dev/null </dev/null | grep -q "running on: $to$there" || return 1
     crmadmin -S "$(crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE
 }
-count_try() { # SIGNATURE
+# Failures are counted in a file of lines: of what, how many in a row, when, and why.
+count_failure() { # FILE OF-WHAT SIGNATURE
     failed=0
     rest=
     tab='	'
     while IFS="$tab" read -r of count more; do
-        if [ "$of" = "$rollup_name" ]; then failed=$count; else rest="$rest$of$tab$count$tab$more
+        if [ "$of" = "$2" ]; then failed=$count; elif [ -n "$of" ]; then rest="$rest$of$tab$count$tab$more
 "; fi
     done <<EOF
-$(cat "$state/tries" 2>/dev/null)
+$(cat "$state/$1" 2>/dev/null)
 EOF
-    keep tries "$rest$rollup_name$tab$((failed + 1))$tab$(date +%s.%N)$tab$1
+    keep "$1" "$rest$2$tab$((failed + 1))$tab$(date +%s.%N)$tab$3
 "
 }
-forget_tries() {
-    [ -e "$state/tries" ] && keep tries "$(grep -v "^$rollup_name	" "$state/tries")
+forget_failures() { # FILE OF-WHAT
+    [ -e "$state/$1" ] && keep "$1" "$(grep -v "^$2	" "$state/$1")
 "
 }
 act() {
@@ -66,7 +67,13 @@ act() {
         arrived
         moved=$?
         cibadmin --delete --xpath "//rsc_location[@id='rollward-move-$group']"
-        [ $moved = 0 ] || { end 1 "it did not arrive in time"; return; }
+        if [ $moved != 0 ]; then
+            why="$group did not arrive on $to in time"
+            count_failure handoffs "$group" "$why"
+            end 1 "$why"
+            return
+        fi
+        forget_failures handoffs "$group"
         ;;
     stopRole) put_mark "$own_id" "$own"; crm_resource -r "$group" --meta --set-parameter target-role --parameter-value Stopped ;;
     startRole)
@@ -85,11 +92,11 @@ act() {
         code=$?
         if [ $code != 0 ]; then
             why="$manager exit $code: $(grep -i 'error\|cannot\|fail' "$state/work.log" | tail -1)"
-            count_try "$why"
+            count_failure tries "$rollup_name" "$why"
             end $code "$why"
             return
         fi
-        forget_tries
+        forget_failures tries "$rollup_name"
         ;;
     reboot) end 0 ""; systemctl reboot; return ;;
     esac

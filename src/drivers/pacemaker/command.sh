@@ -12,7 +12,7 @@ if [ "$claim" = yes ]; then
 fi
 [ -n "$put" ] && step cibadmin --create -o crm_config \
     -X "<cluster_property_set id=\"$put\"><nvpair id=\"$put-value\" name=\"$put\" value=\"$value\"/></cluster_property_set>"
-if [ "$forget" = yes ] && [ -e "$state/tries" ]; then step rm -f "$state/tries"; fi
+if [ "$forget" = yes ]; then step rm -f "$state/tries" "$state/handoffs"; fi
 say done 0 "" "$failed"
 [ "$forget" = yes ] || ask quorum corosync-quorumtool -s
 printf '#end\n'

@@ -16,7 +16,8 @@ use crate::model::rollup::Installed;
 use crate::model::time::shifted;
 use crate::model::{ClusterName, GroupName, Known, NodeName, PackageName, Rollup, RollupName, Time};
 use crate::observed::{
-    Disk, Group, GroupState, Membership, Node, Observation, Quorum, Services, Tries, Verified, View, Work, WorkEnd,
+    Disk, FailedHandoffs, Group, GroupState, Membership, Node, Observation, Quorum, Services, Tries, Verified, View,
+    Work, WorkEnd,
 };
 
 /// What the manifest says that a look, or an act, needs.
@@ -346,6 +347,15 @@ fn seen_by_itself(node: &mut Node, heard: &Heard<'_>, at: Time) {
             signature: (*signature).to_owned(),
             at: ours(read_clock(seconds)?),
             retryable: true,
+        }),
+        _ => None,
+    });
+    node.failed_handoffs = lines(heard, "kept.handoffs", at, |columns| match columns {
+        [group, failed, seconds, signature] => Some(FailedHandoffs {
+            group: GroupName::new(*group),
+            failed: failed.parse().ok()?,
+            signature: (*signature).to_owned(),
+            at: ours(read_clock(seconds)?),
         }),
         _ => None,
     });

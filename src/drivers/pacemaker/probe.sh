@@ -16,7 +16,7 @@ reboot=no
 [ -e /run/reboot-required ] && reboot=yes
 say reboot 0 "$reboot" ""
 # What we keep on the node ourselves; a file that is not there is an empty answer.
-for file in epoch tries verified work work.end; do
+for file in epoch tries handoffs verified work work.end; do
     if [ -e "$state/$file" ]; then ask "kept.$file" cat "$state/$file"; else say "kept.$file" 0 "" ""; fi
 done
 # Free, unless work of ours holds it: the lock ends with the process that has it.
