@@ -273,13 +273,17 @@ fn a_running_daemon_answers_and_ends_cleanly() {
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
+    let mut in_charge = false;
     let converged = (0..300).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(200));
         let (code, out, _) = folder.sh("rollward status --output json");
+        in_charge |= out.contains("\"holder\": ") && !out.contains("\"heartbeatAgeSeconds\": null");
         code == 0 && out.matches("\"decision\": \"converged\"").count() == 5 && out.contains("\"source\": \"daemon\"")
     });
     let (_, status, complaint) = folder.sh("rollward status");
     assert!(converged, "the daemon said\n{status}{complaint}");
+    assert!(in_charge, "it never said that it was in charge, and how long ago its heart beat");
+    assert!(in_charge, "it never said that it was in charge, and how long ago its heart beat");
 
     let (code, out, _) = folder.sh("rollward explain mbx-ccr-01");
     assert_eq!(code, 0);

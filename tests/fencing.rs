@@ -402,6 +402,9 @@ fn a_person_may_replace_who_is_alive() {
     let mut two = Two::over(CCR, "when: anytime");
     about_to(&mut two, 0, "Install");
     two.run(&[1], Duration::from_secs(30));
+    // The left one's heart has not beaten since the right one looked first, and the right one says so.
+    let age = two.controllers[1].turn.heartbeat_age(two.clock(1));
+    assert!(age.is_some_and(|age| age >= Duration::from_secs(20)), "{age:?}");
     let held_by: Vec<_> = two.decision(1).holds().iter().map(|hold| hold.rule).collect();
     assert!(held_by.contains(&RuleName::Fence), "{held_by:?}");
     two.make(&Move::TakeOver { who: 1 });

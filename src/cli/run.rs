@@ -141,7 +141,8 @@ impl Describe for Words {
             None => Status::unseen(&turn.desired, Source::Daemon),
             Some(look) => {
                 let counts = turn.memory.roll.as_ref().map(|roll| roll.counts).unwrap_or_default();
-                let status = Status::new(&turn.desired, &look.seen, &look.decision, counts, Source::Daemon, around.now);
+                let (age, now) = (turn.heartbeat_age(around.now), around.now);
+                let status = Status::new(&turn.desired, &look.seen, &look.decision, counts, age, Source::Daemon, now);
                 Status { waivers: waivers(turn, around), ..status }
             }
         };

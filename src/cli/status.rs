@@ -48,8 +48,8 @@ impl StatusArgs {
         let names = loaded.pick(self.cluster.as_slice())?;
         let looks = live::look(global, &loaded, &live::Asked { of: &names, ..Default::default() })?;
         let status = |look: &live::Look| {
-            let counts = look.plan.handoffs;
-            let status = Status::new(&look.desired, &look.seen, &look.plan.decision, counts, Source::Live, look.now);
+            let (decision, counts) = (&look.plan.decision, look.plan.handoffs);
+            let status = Status::new(&look.desired, &look.seen, decision, counts, None, Source::Live, look.now);
             Status { waivers: look.waivers.clone(), ..status }
         };
         Ok(looks.iter().map(status).collect())

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -97,6 +98,18 @@ impl Turn {
         let look = self.memory.last_look.as_ref()?;
         let ours = self.our_claim(&look.seen).is_some() && self.history.claimed_at.is_some();
         ours.then(|| later(now, HEARTBEAT))
+    }
+
+    /// For how long the heartbeat of the claim in the last look has not been seen to move: ours since we wrote it, by
+    /// this life of ours; another's since we first saw it stand where it stands.
+    pub fn heartbeat_age(&self, now: Time) -> Option<Duration> {
+        let look = self.memory.last_look.as_ref()?;
+        let since = match (self.our_claim(&look.seen), &self.memory.foreign) {
+            (Some(_), _) => self.memory.beat_at,
+            (None, Some((_, since))) => Some(*since),
+            (None, None) => None,
+        };
+        since.map(|since| between(since, now))
     }
 
     /// Actions whose end this look shows.

@@ -17,7 +17,7 @@ pub(super) struct Unknowns(pub Vec<Unknown>);
 
 impl Unknowns {
     /// What is known, in the document's words; else nothing, and the reason is kept.
-    fn take<T, U>(&mut self, path: impl Display, known: &Known<T>, say: impl FnOnce(&T) -> U) -> Option<U> {
+    pub(super) fn take<T, U>(&mut self, path: impl Display, known: &Known<T>, say: impl FnOnce(&T) -> U) -> Option<U> {
         match known {
             Known::Known { value, .. } => Some(say(value)),
             Known::Unknown { why } => {
@@ -27,7 +27,7 @@ impl Unknowns {
         }
     }
 
-    fn note(&mut self, path: impl Display, why: impl Display) {
+    pub(super) fn note(&mut self, path: impl Display, why: impl Display) {
         self.0.push(Unknown { path: path.to_string(), why: why.to_string() });
     }
 }

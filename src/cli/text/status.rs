@@ -6,12 +6,12 @@ use comfy_table::Color;
 
 use super::holds::waivers;
 use super::layout::{Column, seconds, table};
-use crate::cli::output::{Clusters, Decision, Source, Status};
+use crate::cli::output::{Clusters, Decision, InCharge, Source, Status};
 
 /// All clusters.
 pub fn text(document: &Clusters<Status>) -> String {
     let rows = document.clusters.iter().map(row).collect();
-    let mut text = table(&["CLUSTER", "DECISION", "NODES", "ACTION", "HANDOFFS", "HELD BY", "SEEN"], rows);
+    let mut text = table(&["CLUSTER", "DECISION", "NODES", "ACTION", "HANDOFFS", "HELD BY", "IN CHARGE", "SEEN"], rows);
     for status in document.clusters.iter().filter(|status| !status.waivers.is_empty()) {
         let _ = writeln!(text, "{}", status.name);
         waivers(&mut text, &status.waivers, 2);
@@ -52,6 +52,20 @@ fn row(status: &Status) -> Vec<Column> {
         Column::new(status.action.as_deref().unwrap_or_default()),
         Column::new(handoffs.unwrap_or_default()),
         Column::new(rules.join(", ")),
+        Column::new(in_charge(status)),
         Column::new(seen),
     ]
+}
+
+fn in_charge(status: &Status) -> String {
+    match &status.claim {
+        None if status.unknown.iter().any(|unknown| unknown.path == "claim") => "unknown".into(),
+        None => "nobody".into(),
+        Some(InCharge { epoch, holder, heartbeat_age_seconds: None }) => {
+            format!("{epoch}@{holder}, heartbeat's age unknown")
+        }
+        Some(InCharge { epoch, holder, heartbeat_age_seconds: Some(age) }) => {
+            format!("{epoch}@{holder}, heartbeat {} ago", seconds(*age))
+        }
+    }
 }
