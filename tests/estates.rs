@@ -88,42 +88,33 @@ spec:
 "#;
 
 /// A host with a standby copy, and its source.
-pub const SCR: &str = r#"---
+pub fn scr() -> String {
+    let source = CCR
+        .replace("name: ccr", "name: source")
+        .replace("seed: 1", "seed: 4")
+        .replace("MBX: {kind: role}", "MBX: {kind: role, standbyTargets: [{cluster: standby, node: S}]}");
+    format!("{}{source}", host("standby", "S", 3))
+}
+
+/// A host that is no cluster. What is appended belongs to its world.
+pub fn host(cluster: &str, node: &str, seed: u64) -> String {
+    format!(
+        r#"---
 apiVersion: rollward/v1
 kind: Cluster
-metadata: {name: standby}
+metadata: {{name: {cluster}}}
 spec:
   mode: act
   topology: standby
   rollup: exchange-2007-sp3-ru8-v3
   policy: policy
-  nodes: {S: {}}
+  nodes: {{{node}: {{}}}}
   driver:
     simulator:
-      seed: 3
+      seed: {seed}
       timeScale: max
-      quorum: {model: none}
-      nodes: {S: {version: 8.3.264.0}}
----
-apiVersion: rollward/v1
-kind: Cluster
-metadata: {name: source}
-spec:
-  mode: act
-  topology: ccr
-  rollup: exchange-2007-sp3-ru8-v3
-  policy: policy
-  nodes: {A: {}, B: {}}
-  groups:
-    MBX: {kind: role, standbyTargets: [{cluster: standby, node: S}]}
-    Cluster Group: {kind: auxiliary}
-  driver:
-    simulator:
-      seed: 4
-      timeScale: max
-      quorum: {model: fileShare}
-      nodes:
-        A: {version: 8.3.264.0, owns: [MBX]}
-        B: {version: 8.3.264.0, owns: [Cluster Group]}
-      groups: {MBX: {possibleOwners: [A, B], copyQueueLength: 0}}
-"#;
+      quorum: {{model: none}}
+      nodes: {{{node}: {{version: 8.3.264.0}}}}
+"#
+    )
+}

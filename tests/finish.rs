@@ -97,28 +97,16 @@ fn estate(trouble: Trouble) -> Arc<Desired> {
     };
     let slow = "durations: {stopRole: 2m, handoff: 5m, startRole: 2m, pause: 1m, resume: 1m}\n      quorum:";
     let shape = estates::CCR.replace("quorum:", slow);
-    let shape = if trouble == Trouble::BudgetSpent { format!("{shape}{FAILING}{FLEET}") } else { shape };
+    let shape = if trouble == Trouble::BudgetSpent { format!("{shape}{}{FLEET}", failing()) } else { shape };
     estates::estate(&shape, when)
 }
 
-const FAILING: &str = r#"---
-apiVersion: rollward/v1
-kind: Cluster
-metadata: {name: failing, labels: {rollward/canary: "true"}}
-spec:
-  mode: act
-  topology: standby
-  rollup: exchange-2007-sp3-ru8-v3
-  policy: policy
-  nodes: {F: {}}
-  driver:
-    simulator:
-      seed: 5
-      timeScale: max
-      quorum: {model: none}
-      nodes: {F: {version: 8.3.264.0}}
-      faults: [{on: {action: Install}, kind: installFails, exitCode: 1612}]
-"#;
+/// A canary that cannot be updated.
+fn failing() -> String {
+    let host = estates::host("failing", "F", 5)
+        .replace("{name: failing}", "{name: failing, labels: {rollward/canary: \"true\"}}");
+    format!("{host}      faults: [{{on: {{action: Install}}, kind: installFails, exitCode: 1612}}]\n")
+}
 
 const FLEET: &str = r#"---
 apiVersion: rollward/v1

@@ -69,15 +69,7 @@ fn estates_end_well_whatever_befalls_them() {
             }
             let tree = strategy.new_tree(&mut runner(seed, index)).expect("any draw is an estate");
             let estate = tree.current();
-            if number("SOAK_SAY", 0) > 0 {
-                eprintln!("begin {index}");
-                let _ = std::fs::write(format!("/tmp/h1-est-{index}.yaml"), estate.text());
-            }
             let told = live(&estate);
-            if number("SOAK_SAY", 0) > 0 {
-                eprintln!("end {index}");
-                let _ = std::fs::remove_file(format!("/tmp/h1-est-{index}.yaml"));
-            }
             tally.add(index, &estate, &told);
             if told.as_ref().is_ok_and(|told| !told.wrong.is_empty()) {
                 tally.wrong.push(shrink(&mut *Box::new(tree), seed, index));

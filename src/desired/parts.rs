@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
+use super::typed::{TypeIssue, typed};
 use crate::model::{ActionKind, ClusterName, GroupName, NodeName, Rollup, RollupName, Spread};
 
 /// The drivers, as far as manifests need them. `drivers::Drivers` implements it.
@@ -59,4 +62,18 @@ pub struct PartIssue {
     pub message: String,
     /// What to do, where more can be said.
     pub help: Option<String>,
+}
+
+impl From<TypeIssue> for PartIssue {
+    fn from(issue: TypeIssue) -> Self {
+        Self { pointer: issue.pointer(), message: issue.message, help: issue.help.or(Some(issue.label)) }
+    }
+}
+
+/// Reads a driver's part as its type.
+///
+/// # Errors
+/// All that is wrong with it; never empty.
+pub fn read_part<T: DeserializeOwned>(part: &serde_json::Value) -> Result<T, Vec<PartIssue>> {
+    typed(part.clone()).map_err(|issues| issues.into_iter().map(PartIssue::from).collect())
 }

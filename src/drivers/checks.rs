@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::guard::Check;
 use crate::model::{Action, Claim, Known, MarkKind, NodeName};
-use crate::observed::{GroupKind, Membership, Observation, PauseOf};
+use crate::observed::{GroupKind, Observation, PauseOf};
 
 /// Makes one check. What cannot be seen counts as a *no*.
 ///
@@ -102,7 +102,7 @@ fn quorum_without(
     seen: &Observation,
 ) -> Result<(), String> {
     let Known::Known { value: quorum, .. } = &seen.quorum else { return Err("the votes cannot be seen".into()) };
-    let down = |node: &NodeName| seen.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
+    let down = |node: &NodeName| seen.is_down(node);
     if quorum.standalone || down(node) {
         return Ok(());
     }

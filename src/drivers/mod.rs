@@ -57,7 +57,7 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// There is nothing that could be saved.
     fn snapshot(&self) -> Later<'_, Result<Snapshot, String>> {
-        Box::pin(std::future::ready(Err("a simulated cluster needs no snapshot: its manifest is one".into())))
+        Box::pin(std::future::ready(Err(simulator::NO_SNAPSHOT.into())))
     }
 
     /// Takes note of changed manifests: which rollups and packages there are, and which targets and limits.
@@ -218,7 +218,7 @@ const TABLE: &[Row] = &[
             let simulated = Some((kept.simulation().now(), kept.simulation().time_scale()));
             Ok(Prepared::new(simulated, |clock| Arc::new(simulator::Simulator::new(kept, clock))))
         },
-        replay: |_, _| Err("a simulated cluster needs no snapshot: its manifest is one".into()),
+        replay: |_, _| Err(simulator::NO_SNAPSHOT.into()),
     },
     Row {
         name: pacemaker::NAME,

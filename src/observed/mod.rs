@@ -395,6 +395,25 @@ impl Observation {
         self.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Up))
     }
 
+    /// True if the node is surely no member: dead, or its cluster service is stopped.
+    pub fn is_down(&self, node: &NodeName) -> bool {
+        self.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down))
+    }
+
+    /// The roles that a controller stopped and has to start again: each with the node that it is on its way to, and
+    /// the time by which it must run.
+    pub fn duties(&self) -> impl Iterator<Item = (&GroupName, &NodeName, Time)> {
+        self.known_marks().filter_map(|mark| match &mark.kind {
+            MarkKind::StoppedRole { group, to, deadline } => Some((group, to, *deadline)),
+            _ => None,
+        })
+    }
+
+    /// True if a controller stopped the role and has to start it again.
+    pub fn is_our_duty(&self, role: &GroupName) -> bool {
+        self.duties().any(|(group, ..)| group == role)
+    }
+
     /// The action that is announced on the node or in the cluster and whose end has not been seen, if any.
     pub fn in_progress(&self) -> impl Iterator<Item = (&Action, &Mark)> {
         self.known_marks().filter_map(|m| match &m.kind {

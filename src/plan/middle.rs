@@ -3,8 +3,8 @@
 use crate::guard::Facts;
 use crate::model::time::later;
 use crate::model::{
-    Action, ClusterServiceRule, Evidence, GroupName, HandoffStyle, Known, Mark, MarkKind, NodeName, RebootRule,
-    RuleName, Standing, Subject,
+    Action, ClusterServiceRule, Evidence, GroupName, HandoffStyle, Known, Mark, NodeName, RebootRule, RuleName,
+    Standing, Subject,
 };
 use crate::observed::{GroupKind, GroupState, Membership, Node, Observation};
 
@@ -16,9 +16,9 @@ use super::progress::{is_at_work_on, is_busy_on, is_stepping};
 /// and starts where it is as soon as its way is closed.
 pub(super) fn duties(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
-    let mut duties: Vec<_> = facts.seen.known_marks().filter_map(duty).collect();
-    duties.sort_by_key(|(deadline, ..)| *deadline);
-    for (deadline, group, to) in duties {
+    let mut duties: Vec<_> = facts.seen.duties().collect();
+    duties.sort_by_key(|(.., deadline)| *deadline);
+    for (group, to, deadline) in duties {
         let Some(seen) = facts.seen.groups.get(group) else { continue };
         let Known::Known { value: Some(owner), .. } = &seen.owner else { continue };
         // What is under way with it ends first, well or not.
@@ -72,13 +72,6 @@ pub(super) fn arrived_broken(ask: &mut Ask<'_>) -> Option<Decision> {
     None
 }
 
-fn duty(mark: &Mark) -> Option<(crate::model::Time, &GroupName, &NodeName)> {
-    match &mark.kind {
-        MarkKind::StoppedRole { group, to, deadline } => Some((*deadline, group, to)),
-        _ => None,
-    }
-}
-
 /// A role has nowhere to run, and a node that we paused could own it and is healthy: the pause goes first.
 pub(super) fn roles_down(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
@@ -97,7 +90,6 @@ pub(super) fn roles_down(ask: &mut Ask<'_>) -> Option<Decision> {
 /// Roles that do not run because of where they are: failed, without an owner, or with one that is down.
 pub(super) fn stranded<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a GroupName, &'a crate::observed::Group)> {
     let (desired, seen) = (facts.desired, facts.seen);
-    let ours = move |group: &GroupName| seen.known_marks().filter_map(duty).any(|(_, g, _)| g == group);
     seen.groups.iter().filter(move |(name, group)| {
         let down = group.state.surely(|state| match state {
             GroupState::Failed => true,
@@ -106,7 +98,7 @@ pub(super) fn stranded<'a>(facts: &Facts<'a>) -> impl Iterator<Item = (&'a Group
                 group.owner.surely(|owner| owner.as_ref().is_none_or(|owner| !seen.is_up(owner)))
             }
         });
-        down && desired.kind_of(name, group) == GroupKind::Role && !ours(name)
+        down && desired.kind_of(name, group) == GroupKind::Role && !seen.is_our_duty(name)
     })
 }
 

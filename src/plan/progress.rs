@@ -3,7 +3,7 @@
 use crate::guard::{self, Facts};
 use crate::model::{Action, Evidence, Hold, Known, Mark, NodeName, Subject};
 use crate::observed::effect::{self, Proof};
-use crate::observed::{GroupState, Membership, Observation};
+use crate::observed::{GroupState, Observation};
 
 use super::Decision;
 use super::ask::{Ask, in_progress};
@@ -46,25 +46,20 @@ pub(super) fn is_stepping(facts: &Facts<'_>) -> bool {
     several && is_busy(facts) && guard::under_way(facts.seen).all(|other| other.is_ours(facts))
 }
 
-/// Whether something is under way on the node, or is about to bring something there.
-pub(super) fn is_busy_on(node: &NodeName, facts: &Facts<'_>) -> bool {
-    // Who is no member any more moves and stops nothing in the cluster, whatever it had announced.
-    let gone =
-        |from: &NodeName| facts.seen.nodes.get(from).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
-    let comes = |action: &Action| action.to() == Some(node) && !action.node().is_some_and(gone);
-    facts.seen.nodes.get(node).is_some_and(|n| n.running_work().is_some())
-        || facts.seen.in_progress().any(|(action, _)| action.node() == Some(node) || comes(action))
+/// Whether something may really be going on at the node, or is about to bring something there. What a node had begun
+/// that is surely down has come to an end, though it cannot show its lock free.
+pub(super) fn is_at_work_on(node: &NodeName, facts: &Facts<'_>) -> bool {
+    let seen = facts.seen;
+    seen.nodes.get(node).is_some_and(|n| n.running_work().is_some())
+        || seen.in_progress().any(|(action, _)| {
+            (action.node() == Some(node) || action.to() == Some(node))
+                && !action.node().is_some_and(|n| seen.is_down(n))
+        })
 }
 
-/// Whether something may really be going on there: what a node had begun that is surely down has come to an end,
-/// though it cannot show its lock free.
-pub(super) fn is_at_work_on(node: &NodeName, facts: &Facts<'_>) -> bool {
-    let down =
-        |name: &NodeName| facts.seen.nodes.get(name).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
-    facts.seen.nodes.get(node).is_some_and(|n| n.running_work().is_some())
-        || facts.seen.in_progress().any(|(action, _)| {
-            (action.node() == Some(node) || action.to() == Some(node)) && !action.node().is_some_and(down)
-        })
+/// Whether that is so, or an announcement of the node's own still stands, be the node up or down.
+pub(super) fn is_busy_on(node: &NodeName, facts: &Facts<'_>) -> bool {
+    is_at_work_on(node, facts) || facts.seen.in_progress().any(|(action, _)| action.node() == Some(node))
 }
 
 /// Why an announced action may still be going on; nothing if its lock is free and it has come to an end, good or bad.

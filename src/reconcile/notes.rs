@@ -15,7 +15,7 @@ use crate::desired::NodeSpec;
 use crate::guard::{Approval, Facts, PlannedHandoff, RuleSet};
 use crate::model::time::{between, later, words};
 use crate::model::{
-    Action, ActionKind, Answer, GroupName, Hold, Known, MarkKind, NodeName, Phase, RuleName, Standing, Time, Waiver,
+    Action, ActionKind, Answer, GroupName, Hold, Known, NodeName, Phase, RuleName, Standing, Time, Waiver,
 };
 use crate::observed::{Group, GroupKind, GroupState, Membership, Node, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
@@ -225,10 +225,7 @@ impl Turn {
                 // Down by our own doing, it has been so since we did it, not since somebody looked.
                 let ours = self.memory.pending.iter().filter(|p| p.action.group() == Some(name)).map(|p| p.since);
                 let ours = ours.min();
-                let ours_to_start = || {
-                    seen.known_marks().any(|m| matches!(&m.kind, MarkKind::StoppedRole { group, .. } if group == name))
-                };
-                if ours.is_none() && !ours_to_start() {
+                if ours.is_none() && !seen.is_our_duty(name) {
                     let owner = match &group.owner {
                         Known::Known { value: Some(owner), .. } => owner.to_string(),
                         _ => "no node".to_owned(),

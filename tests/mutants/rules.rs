@@ -19,6 +19,11 @@ fn ask(rule: RuleName, action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     (of(rule).judge)(action, facts)
 }
 
+/// What the real rule says, but for what it is not asked about.
+fn unless(passes: bool, rule: RuleName, action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+    if passes { Ok(()) } else { ask(rule, action, facts) }
+}
+
 fn of(rule: RuleName) -> &'static Rule {
     RULES.iter().find(|r| r.name == rule).expect("every rule is in the table")
 }
@@ -67,28 +72,18 @@ fn set<T>(fact: &mut Known<T>, to: T) {
 
 /// The rule judges like this; and has the node check nothing.
 fn weak(rule: RuleName, mistake: &'static str, judge: Judge, killer: Killer) -> Mutant {
-    let table: Vec<Rule> = RULES
-        .iter()
-        .map(|real| if real.name == rule { Rule { judge, checks: |_, _, _| {}, ..*real } } else { *real })
-        .collect();
-    let mistake = format!("{rule}: {mistake}");
-    Mutant {
-        mistake,
-        place: Place::Rule(rule),
-        rules: RuleSet::of(table.leak()),
-        wrong: Wrong::NOTHING,
-        besides: None,
-        killer,
-    }
+    instead(rule, mistake, Rule { judge, checks: |_, _, _| {}, ..*of(rule) }, killer)
 }
 
 /// The rule judges like this, and the node checks what it should.
 fn hasty(rule: RuleName, mistake: &'static str, judge: Judge, killer: Killer) -> Mutant {
-    let table: Vec<Rule> =
-        RULES.iter().map(|real| if real.name == rule { Rule { judge, ..*real } } else { *real }).collect();
-    let mistake = format!("{rule}: {mistake}");
+    instead(rule, mistake, Rule { judge, ..*of(rule) }, killer)
+}
+
+fn instead(rule: RuleName, mistake: &'static str, wrong: Rule, killer: Killer) -> Mutant {
+    let table: Vec<Rule> = RULES.iter().map(|real| if real.name == rule { wrong } else { *real }).collect();
     Mutant {
-        mistake,
+        mistake: format!("{rule}: {mistake}"),
         place: Place::Rule(rule),
         rules: RuleSet::of(table.leak()),
         wrong: Wrong::NOTHING,
@@ -115,10 +110,7 @@ pub fn mutants() -> Vec<Mutant> {
         hasty(
             R::ActiveNode,
             "does not judge the pause",
-            |action, facts| match action {
-                Action::Pause { .. } => Ok(()),
-                _ => ask(R::ActiveNode, action, facts),
-            },
+            |action, facts| unless(matches!(action, Action::Pause { .. }), R::ActiveNode, action, facts),
             Scenario("ccr/active-node-dies"),
         ),
         weak(
@@ -138,7 +130,7 @@ pub fn mutants() -> Vec<Mutant> {
                 let paused =
                     action.node().and_then(|n| facts.seen.nodes.get(n)).is_some_and(|n| n.paused.surely(|p| *p));
                 let empty = action.node().is_some_and(|n| facts.seen.maybe_owned_by(n).next().is_none());
-                if paused && empty { Ok(()) } else { ask(R::EmptyNode, action, facts) }
+                unless(paused && empty, R::EmptyNode, action, facts)
             },
             Scenario("rules/empty-node-stands-alone"),
         ),
@@ -291,7 +283,7 @@ pub fn mutants() -> Vec<Mutant> {
                     .node()
                     .and_then(|n| facts.seen.nodes.get(n))
                     .is_some_and(|n| n.staged.surely(|staged| !staged.is_empty()));
-                if named { Ok(()) } else { ask(R::Package, action, facts) }
+                unless(named, R::Package, action, facts)
             },
             Scenario("rules/package-stands-alone"),
         ),
@@ -309,9 +301,7 @@ pub fn mutants() -> Vec<Mutant> {
         weak(
             R::Approval,
             "takes silence for consent",
-            |action, facts| {
-                if facts.history.approvals.is_empty() { Ok(()) } else { ask(R::Approval, action, facts) }
-            },
+            |action, facts| unless(facts.history.approvals.is_empty(), R::Approval, action, facts),
             Scenario("rules/approval-stands-alone"),
         ),
         weak(
@@ -379,9 +369,8 @@ pub fn mutants() -> Vec<Mutant> {
         weak(
             R::People,
             "pauses again what a person has resumed",
-            |action, facts| match action {
-                Action::Pause { .. } | Action::Install { .. } => Ok(()),
-                _ => ask(R::People, action, facts),
+            |action, facts| {
+                unless(matches!(action, Action::Pause { .. } | Action::Install { .. }), R::People, action, facts)
             },
             Scenario("faults/paused-between-look-and-pause"),
         ),
@@ -406,10 +395,7 @@ pub fn mutants() -> Vec<Mutant> {
         weak(
             R::Soak,
             "is not for pauses",
-            |action, facts| match action {
-                Action::Pause { .. } => Ok(()),
-                _ => ask(R::Soak, action, facts),
-            },
+            |action, facts| unless(matches!(action, Action::Pause { .. }), R::Soak, action, facts),
             Scenario("ccr/active-node-dies"),
         ),
         weak(
@@ -445,28 +431,19 @@ pub fn mutants() -> Vec<Mutant> {
         weak(
             R::Rival,
             "looks before the pause, and not before the install",
-            |action, facts| match action {
-                Action::Install { .. } => Ok(()),
-                _ => ask(R::Rival, action, facts),
-            },
+            |action, facts| unless(matches!(action, Action::Install { .. }), R::Rival, action, facts),
             Scenario("rules/rival-stands-alone"),
         ),
         weak(
             R::Mode,
             "takes a cluster that is only looked at for one to be acted on, except for installs",
-            |action, facts| match action {
-                Action::Install { .. } => ask(R::Mode, action, facts),
-                _ => Ok(()),
-            },
+            |action, facts| unless(!matches!(action, Action::Install { .. }), R::Mode, action, facts),
             Scenario("rules/mode-stands-alone"),
         ),
         weak(
             R::Declared,
             "keeps a held node from the install, and not from being paused",
-            |action, facts| match action {
-                Action::Install { .. } => ask(R::Declared, action, facts),
-                _ => Ok(()),
-            },
+            |action, facts| unless(!matches!(action, Action::Install { .. }), R::Declared, action, facts),
             Scenario("rules/declared-stands-alone"),
         ),
         weak(
@@ -484,10 +461,7 @@ pub fn mutants() -> Vec<Mutant> {
         weak(
             R::Record,
             "lets everything but an install begin that cannot be written down",
-            |action, facts| match action {
-                Action::Install { .. } => ask(R::Record, action, facts),
-                _ => Ok(()),
-            },
+            |action, facts| unless(!matches!(action, Action::Install { .. }), R::Record, action, facts),
             Scenario("rules/record-stands-alone"),
         ),
         weak(

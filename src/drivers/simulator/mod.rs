@@ -32,6 +32,9 @@ use crate::observed::{Observation, SideEffect};
 /// The driver's name in manifests.
 pub const NAME: &str = "simulator";
 
+/// Why nothing of a simulated cluster is saved to be looked at elsewhere.
+pub(super) const NO_SNAPSHOT: &str = "a simulated cluster needs no snapshot: its manifest is one";
+
 /// A simulated cluster as a driver: on the fleet's one clock, kept in its folder where it has one.
 pub struct Simulator {
     kept: Mutex<Kept>,

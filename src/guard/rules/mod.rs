@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::permit::Check;
 use crate::model::{Action, Hold, MarkKind, NodeName, Phase, RuleName};
-use crate::observed::{Membership, Node};
+use crate::observed::Node;
 
 mod active_node;
 mod approval;
@@ -95,7 +95,7 @@ fn no_checks(_: &Action, _: &Facts<'_>, _: &mut Vec<Check>) {}
 
 /// A node that is down and under a pause mark of a controller is out by our doing, whatever can be seen of its pause.
 pub(crate) fn our_mark_while_down(node: &NodeName, facts: &Facts<'_>) -> bool {
-    let down = facts.seen.nodes.get(node).is_some_and(|n| n.membership.surely(|m| *m == Membership::Down));
+    let down = facts.seen.is_down(node);
     down && facts.seen.known_marks().any(|mark| matches!(&mark.kind, MarkKind::Pause { node: n } if n == node))
 }
 

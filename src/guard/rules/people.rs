@@ -29,7 +29,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         _ if action.phase() == Phase::Finish => Ok(()),
         _ => {
             // A role that we stopped is our burden, and not in the pause's shelter: nothing comes online on a paused node.
-            if !matches!(action, Action::Handoff { group, .. } if is_our_duty(group, facts)) {
+            if !matches!(action, Action::Handoff { group, .. } if is_still_our_duty(group, facts)) {
                 action.node().map_or(Ok(()), |node| worked_on(node, facts))?;
             }
             action.to().map_or(Ok(()), |node| destination(node, facts))?;
@@ -158,22 +158,15 @@ fn start_role(group: &GroupName, facts: &Facts<'_>) -> Result<(), Hold> {
     Err(say::hold(RuleName::People, subject, evidence, kind, what))
 }
 
-/// We stopped the role, and it is still for us to start it.
-fn is_our_duty(group: &GroupName, facts: &Facts<'_>) -> bool {
-    let duty = facts
-        .seen
-        .known_marks()
-        .any(|mark| matches!(&mark.kind, MarkKind::StoppedRole { group: stopped, .. } if stopped == group));
-    duty && facts.seen.groups.get(group).is_some_and(|g| g.state.surely(|s| *s == GroupState::Offline))
+/// We stopped the role, and it is still stopped.
+fn is_still_our_duty(group: &GroupName, facts: &Facts<'_>) -> bool {
+    facts.seen.is_our_duty(group)
+        && facts.seen.groups.get(group).is_some_and(|g| g.state.surely(|s| *s == GroupState::Offline))
 }
 
 fn stopped_by_us(group: &GroupName, facts: &Facts<'_>) -> bool {
-    let marked = facts.seen.known_marks().any(|mark| match &mark.kind {
-        MarkKind::StoppedRole { group: stopped, .. } => stopped == group,
-        MarkKind::InProgress { action } => action.group() == Some(group),
-        _ => false,
-    });
-    marked
+    facts.seen.is_our_duty(group)
+        || facts.seen.in_progress().any(|(action, _)| action.group() == Some(group))
         || facts
             .seen
             .nodes

@@ -8,7 +8,7 @@
 use super::prospect::prospect;
 use super::{Rule, say};
 use crate::guard::Facts;
-use crate::model::{Action, Evidence, GroupName, Hold, Known, MarkKind, NodeName, ReleaseKind, RuleName};
+use crate::model::{Action, Evidence, GroupName, Hold, Known, NodeName, ReleaseKind, RuleName};
 use crate::observed::{Group, GroupKind, GroupState};
 
 pub(super) const RULE: Rule = Rule {
@@ -64,17 +64,13 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             });
             found.add(evidence, ReleaseKind::Observation, "the end of the backup");
         }
-        if !group.state.surely(|s| *s == GroupState::Online) && !is_our_duty(name, facts) {
+        if !group.state.surely(|s| *s == GroupState::Online) && !facts.seen.is_our_duty(name) {
             found.add(say::state(name, group), ReleaseKind::Observation, "every role online");
         }
     }
     found.into_hold().map_or(Ok(()), |(evidence, kind, what)| {
         Err(say::on_node(RuleName::Preflight, node, evidence, kind, format!("released by {what}")))
     })
-}
-
-fn is_our_duty(name: &GroupName, facts: &Facts<'_>) -> bool {
-    facts.seen.known_marks().any(|m| matches!(&m.kind, MarkKind::StoppedRole { group, .. } if group == name))
 }
 
 /// What was found amiss, and what would cure it.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{DurationName, FaultSpec, Spec};
-use crate::desired::parts::{PartChecked, PartContext, PartIssue};
-use crate::desired::typed::typed;
+use crate::desired::parts::{PartChecked, PartContext, PartIssue, read_part};
 use crate::drivers::simulator::hand::Hand;
 use crate::drivers::simulator::world::QuorumModel;
 use crate::model::{ActionKind, GroupName, InstallKind, NodeName, Spread, Version};
@@ -15,12 +14,7 @@ use crate::model::{ActionKind, GroupName, InstallKind, NodeName, Spread, Version
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartChecked, Vec<PartIssue>> {
-    let spec: Spec = typed(part.clone()).map_err(|issues| {
-        let issues = issues.into_iter();
-        issues
-            .map(|i| PartIssue { pointer: i.pointer(), message: i.message, help: i.help.or(Some(i.label)) })
-            .collect::<Vec<_>>()
-    })?;
+    let spec: Spec = read_part(part)?;
     let mut issues = Vec::new();
     check_nodes(&spec, about, &mut issues);
     check_groups(&spec, &mut issues);
