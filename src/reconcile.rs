@@ -8,6 +8,7 @@
 
 pub mod memory;
 mod notes;
+mod unclaimed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -245,7 +246,8 @@ impl Turn {
         let decision = plan::decide(&self.facts(&seen, &nothing, around));
         let decision = self.weigh_approvals(decision, &seen, around);
         self.note_decision(&decision, &seen, around);
-        self.memory.last_look = Some(LastLook { seen: Arc::new(seen), decision: Arc::new(decision.clone()) });
+        let told = self.while_unclaimed(&decision, &seen, around);
+        self.memory.last_look = Some(LastLook { seen: Arc::new(seen), decision: Arc::new(told) });
         let Some(seen) = self.memory.last_look.as_ref().map(|l| Arc::clone(&l.seen)) else { return self.look() };
         if let Decision::Act(action) = &decision
             && let Some(at) = self.memory.tried_again_at(action).filter(|at| *at > around.now)
@@ -292,6 +294,7 @@ impl Turn {
     }
 
     fn claimed(&mut self, action: Action, claim: Claim, around: Around<'_>) -> Effect {
+        self.memory.unclaimed = None;
         self.history.claimed_at = Some(around.now);
         self.memory.beat_at = Some(around.now);
         self.say(around.now, EntryKind::Claimed { claim: claim.to_string() });
@@ -311,6 +314,7 @@ impl Turn {
     }
 
     fn claimed_again(&mut self, around: Around<'_>) -> Effect {
+        self.memory.unclaimed = None;
         self.history.claimed_at = Some(around.now);
         self.memory.beat_at = Some(around.now);
         self.look()
@@ -320,6 +324,7 @@ impl Turn {
         let why = answer.err().unwrap_or_else(|| "it was given up".to_owned());
         self.memory.trouble = Some(format!("the cluster could not be claimed: {why}"));
         self.memory.misses += 1;
+        self.say_unclaimed(&why, around.now);
         self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
     }
 

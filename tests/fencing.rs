@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rollward::desired::Desired;
+use rollward::drivers::ClaimAnswer;
 use rollward::drivers::simulator::world::{ClusterStore, Violation, ViolationKind};
 use rollward::drivers::simulator::{Hand, Simulation};
 use rollward::fleet::simulated::claimed;
@@ -52,6 +53,10 @@ struct Two {
     store_ran_backwards: bool,
     /// Who did what, and what the node said to it.
     answers: Vec<(usize, Action, Answer)>,
+    /// The answer to a claim is lost, and the claim itself, too, if `false`.
+    loses_answers: Option<bool>,
+    /// What was told, by whom.
+    told: Vec<(usize, String)>,
     /// Commands given under a claim that was not the cluster's any more, and what the node said.
     stale: Vec<(Action, Answer)>,
 }
@@ -77,9 +82,21 @@ impl Two {
             off: SignedDuration::ZERO,
         };
         let controllers = [controller("left"), controller("right")];
-        let (fleet, older, store_ran_backwards, answers, stale) = <_>::default();
+        let (fleet, older, store_ran_backwards, answers, stale, loses_answers, told) = <_>::default();
         let desired = Arc::clone(&desired);
-        Self { desired, world, now, controllers, fleet, older, store_ran_backwards, answers, stale }
+        Self {
+            desired,
+            world,
+            now,
+            controllers,
+            fleet,
+            older,
+            store_ran_backwards,
+            answers,
+            stale,
+            loses_answers,
+            told,
+        }
     }
 
     fn clock(&self, who: usize) -> Time {
@@ -113,11 +130,21 @@ impl Two {
                 unknown => unknown,
             }),
             Effect::Claim { expected, wanted } => {
-                let answer = self.world.claim_now(expected, wanted, now);
-                self.keep_store();
+                let unsure = ClaimAnswer::Unsure { why: "the connection was lost".into() };
+                let answer = match self.loses_answers {
+                    Some(false) => unsure,
+                    lost => {
+                        let answer = self.world.claim_now(expected, wanted, now);
+                        self.keep_store();
+                        if lost.is_some() { unsure } else { answer }
+                    }
+                };
                 Input::Claimed(claimed(answer))
             }
-            Effect::Record(_) => Input::Recorded(Ok(())),
+            Effect::Record(entries) => {
+                self.told.extend(entries.iter().map(|entry| (who, entry.what.to_string())));
+                Input::Recorded(Ok(()))
+            }
             Effect::Perform(permit) => {
                 let action = permit.action().clone();
                 let ours = permit.claim().map(|c| (c.epoch, c.holder.clone()));
@@ -379,6 +406,33 @@ fn a_command_that_slept_longer_than_its_lease_is_refused_on_the_node() {
     assert_eq!(two.answers.last().map(|(_, _, answer)| answer), Some(&Answer::Accepted));
     two.run(&[0, 1], Duration::from_secs(6 * 3600));
     assert_eq!((two.wrongs(), two.is_converged()), (Vec::new(), true));
+}
+
+#[test]
+fn a_claim_that_nobody_knows_of_is_a_hold_with_a_name() {
+    for written in [false, true] {
+        let mut two = Two::over(CCR, "when: anytime");
+        two.loses_answers = Some(written);
+        two.run(&[0], Duration::from_secs(180));
+        let holds = two.decision(0).holds();
+        let [hold] = holds else { panic!("{holds:?}") };
+        assert_eq!(hold.rule, RuleName::Fence);
+        assert!(hold.to_string().contains("the answer to our claim is the connection was lost"), "{hold}");
+        assert!(two.answers.is_empty(), "{:?}", two.answers);
+        // It is told once, and not at every try.
+        let told = two.told.iter().filter(|(_, line)| line.starts_with("wait: fence holds"));
+        assert_eq!(told.count(), 1, "{:?}", two.told);
+        // While it asks once more, the hold is still there.
+        two.now = two.controllers[0].wakes;
+        two.go_on(0);
+        while !matches!(two.controllers[0].wants, Some(Effect::Claim { .. })) {
+            two.go_on(0);
+        }
+        assert_eq!(two.decision(0).holds().first().map(|hold| hold.rule), Some(RuleName::Fence));
+        two.loses_answers = None;
+        two.run(&[0], Duration::from_secs(6 * 3600));
+        assert_eq!((two.wrongs(), two.is_converged()), (Vec::new(), true));
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub use facts::{
     Stop, roll_has_begun, waivers,
 };
 pub use permit::{Check, Permit};
-pub use rules::{RULES, Rule, RuleSet, claimable, table};
+pub use rules::{RULES, Rule, RuleSet, claimable, table, unclaimed};
 pub(crate) use rules::{claim_on_node, our_mark_while_down, under_way};
 
 use crate::model::{Action, Hold, NodeName, Phase, RuleName, Standing, Waiver};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use crate::model::time::{between, later, shifted};
-use crate::model::{Action, Claim, ClusterName, GroupName, NodeName, Time};
+use crate::model::{Action, Claim, ClusterName, GroupName, Hold, NodeName, Time};
 use crate::observed::Observation;
 use crate::plan::Decision;
 use crate::reconcile::Wake;
@@ -41,6 +41,8 @@ pub struct Memory {
     pub beat_at: Option<Time>,
     /// What last went wrong outside the rules, in words; cleared by the next success.
     pub trouble: Option<String>,
+    /// Why the cluster is not ours, where we have tried to claim it and nothing else holds us: for telling people.
+    pub(super) unclaimed: Option<Hold>,
     /// Whether the marks could be read in the last look.
     pub saw_marks: bool,
     /// The members of the last look, if every node's membership was known.

@@ -194,6 +194,14 @@ fn no_claim(seen: &Observation, history: &History) -> Hold {
     say::hold(RuleName::Fence, Subject::Cluster(seen.cluster.clone()), evidence, kind, what)
 }
 
+/// The hold while the cluster's claim could not be taken, or nobody can tell whether it was: `why`, and since when.
+pub fn unclaimed(seen: &Observation, why: &str, at: Time) -> Hold {
+    let evidence = vec![claim_evidence(seen), Evidence::new("the answer to our claim", why, at)];
+    let what = "released when the cluster answers that it is claimed; it is asked again, ever more seldom, at least \
+                once in a minute";
+    say::hold(RuleName::Fence, Subject::Cluster(seen.cluster.clone()), evidence, ReleaseKind::Progress, what)
+}
+
 fn claim_evidence(seen: &Observation) -> Evidence {
     Evidence::of("claim", &seen.claim, |claim| match claim {
         Some(claim) => claim.to_string(),

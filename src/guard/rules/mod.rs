@@ -35,8 +35,8 @@ mod prospect;
 mod say;
 mod table;
 
-pub use fence::claimable;
 pub(crate) use fence::{claim_on_node, under_way};
+pub use fence::{claimable, unclaimed};
 pub use table::table;
 
 /// One rule.
