@@ -47,7 +47,8 @@ pub(super) fn duties(ask: &mut Ask<'_>) -> Option<Decision> {
     None
 }
 
-/// Roles that our handoff took to another node, where they did not come up whole: they are started there.
+/// Roles that our handoff took to another node, where they did not come up whole: they are started there, after the
+/// services have been put right on which they may hang.
 pub(super) fn arrived_broken(ask: &mut Ask<'_>) -> Option<Decision> {
     let facts = ask.facts;
     let broken = facts.seen.groups.iter().filter(|(_, group)| {
@@ -58,13 +59,19 @@ pub(super) fn arrived_broken(ask: &mut Ask<'_>) -> Option<Decision> {
         let ours = facts.seen.nodes.values().filter_map(last_work).any(|(action, failure)| match action {
             Action::Handoff { group, to, .. } => group == name && to == owner && failure.is_some(),
             Action::StartRole { group, node } => group == name && node == owner && failure.is_some(),
+            Action::RestoreServices { node } => node == owner,
             _ => false,
         });
-        let start = Action::StartRole { group: name.clone(), node: owner.clone() };
         // What was tried before may still be under way.
-        if ours
-            && !is_at_work_on(owner, facts)
-            && let Some(decision) = ask.may(start)
+        if !ours || is_at_work_on(owner, facts) {
+            continue;
+        }
+        let differing = |seen: &Node| seen.services.surely(|services| !services.differing.is_empty());
+        let repairable = facts.seen.nodes.get(owner).is_some_and(|seen| differing(seen) && !restoring_failed(seen));
+        let restore = || Action::RestoreServices { node: owner.clone() };
+        let repaired = repairable.then(restore).and_then(|restore| ask.may(restore));
+        if let Some(decision) =
+            repaired.or_else(|| ask.may(Action::StartRole { group: name.clone(), node: owner.clone() }))
         {
             return Some(decision);
         }

@@ -57,8 +57,8 @@ pub struct Memory {
     told: Option<EntryKind>,
     /// Refusals, lost claims and finishing actions that did not take, in a row; paces what is tried again.
     pub(super) misses: u32,
-    /// The last finishing action that did not take: when that was seen, and how often in a row.
-    failed_finish: Option<(Action, Time, u32)>,
+    /// Finishing actions that did not take: when that was seen last, and how often in a row.
+    failed_finish: Vec<(Action, Time, u32)>,
     /// Paces idle looks of many clusters apart.
     pace: u64,
 }
@@ -164,22 +164,24 @@ impl Memory {
 
     /// Takes note of a finishing action that did not take.
     pub(super) fn finish_failed(&mut self, action: &Action, now: Time) {
-        let before = self.failed_finish.take().filter(|(last, ..)| last == action).map_or(0, |(_, _, times)| times);
-        self.failed_finish = Some((action.clone(), now, before.saturating_add(1)));
+        match self.failed_finish.iter_mut().find(|(failed, ..)| failed == action) {
+            Some((_, at, times)) => (*at, *times) = (now, times.saturating_add(1)),
+            None => self.failed_finish.push((action.clone(), now, 1)),
+        }
     }
 
     /// Takes note of an action that came to its end as it should.
     pub(super) fn succeeded(&mut self, action: &Action) {
         self.misses = 0;
-        self.failed_finish.take_if(|(last, ..)| last == action);
+        self.failed_finish.retain(|(failed, ..)| failed != action);
     }
 
     /// When this is tried again, if it is a finishing action that did not take: for ever, but after a pause that
     /// doubles from a second up to ten minutes.
     pub(super) fn tried_again_at(&self, action: &Action) -> Option<Time> {
-        let (_, failed, times) = self.failed_finish.as_ref().filter(|(last, ..)| last == action)?;
+        let (_, at, times) = self.failed_finish.iter().find(|(failed, ..)| failed == action)?;
         let pause = Duration::from_secs(1) * (1 << (times - 1).min(10));
-        Some(later(*failed, pause.min(Duration::from_secs(600))))
+        Some(later(*at, pause.min(Duration::from_secs(600))))
     }
 
     /// True if a held claim's heartbeat should be written.
@@ -213,5 +215,28 @@ impl Memory {
         }
         self.told = Some(what.clone());
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_take_is_tried_again_after_pauses_that_grow_to_ten_minutes_each_by_itself() {
+        let start = Action::StartRole { group: "MBX".into(), node: "B".into() };
+        let restore = Action::RestoreServices { node: "B".into() };
+        let now = "2017-04-01T20:00:00Z".parse().expect("a time");
+        let mut memory = Memory::default();
+        let mut pauses = Vec::new();
+        for _ in 0..14 {
+            memory.finish_failed(&start, now);
+            memory.finish_failed(&restore, now);
+            memory.succeeded(&restore);
+            let again = memory.tried_again_at(&start).expect("it failed");
+            pauses.push(between(now, again).as_secs());
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600, 600, 600]);
+        assert_eq!(memory.tried_again_at(&restore), None);
     }
 }

@@ -210,6 +210,27 @@ fn services_that_a_failed_install_left_wrong_are_put_right_on_a_node_that_was_gi
     assert_ne!(serving.next(), "RestoreServices B");
 }
 
+#[test]
+fn services_on_which_a_role_may_hang_that_does_not_come_up_after_our_handoff_are_put_right_first() {
+    let start = Action::StartRole { group: "MBX".into(), node: "B".into() };
+    let arrived = World::ccr().claimed().with(|world| {
+        world.group_mut("MBX").owner.suppose(Some("B".into()), now());
+        world.group_mut("MBX").state.suppose(GroupState::PartiallyOnline, now());
+        differing(world, "B");
+        ended(world, start, Some("partially online"));
+    });
+    assert_eq!(arrived.next(), "RestoreServices B");
+    let failed = arrived.clone().with(|world| {
+        ended(world, Action::RestoreServices { node: "B".into() }, Some("access denied"));
+    });
+    assert_eq!(failed.next(), "StartRole \"MBX\" on B", "what cannot be put right keeps it from nothing");
+    let restored = arrived.with(|world| {
+        ended(world, Action::RestoreServices { node: "B".into() }, None);
+        world.node_mut("B").services.suppose(Services::default(), now());
+    });
+    assert_eq!(restored.next(), "StartRole \"MBX\" on B");
+}
+
 /// The cluster has brought the role on; nobody but us would start it.
 #[test]
 fn a_role_whose_node_died_while_it_was_being_stopped_is_started_where_it_is() {
