@@ -3,6 +3,7 @@
 //! Names compare exactly. A driver maps what it sees (Windows ignores case and domain) to the manifest's spelling.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text with how it begins beside it: mostly enough to tell two of them apart, without fetching either. Compares,
 /// hashes and is written as its text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone)]
 struct Spelling {
     /// The first eight bytes, big end first and filled up with zeros: in order as the texts are, or equal.
     begin: u64,
@@ -26,6 +27,36 @@ impl Spelling {
         Self { begin: u64::from_be_bytes(begin), text }
     }
 }
+
+impl Ord for Spelling {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.begin.cmp(&other.begin).then_with(|| {
+            let (ours, theirs) = (self.text.len(), other.text.len());
+            if ours.max(theirs) <= 8 {
+                // They begin alike, and that is all of them: the rest of what was compared are zeros.
+                ours.cmp(&theirs)
+            } else if Arc::ptr_eq(&self.text, &other.text) {
+                Ordering::Equal
+            } else {
+                self.text.cmp(&other.text)
+            }
+        })
+    }
+}
+
+impl PartialOrd for Spelling {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Spelling {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Spelling {}
 
 impl Hash for Spelling {
     fn hash<H: Hasher>(&self, to: &mut H) {

@@ -215,6 +215,9 @@ impl Simulation {
     pub fn advance_to(&mut self, to: Time) -> bool {
         let mut moved = false;
         loop {
+            if self.next_event().is_none_or(|at| at > to) {
+                break;
+            }
             let tick = self.state.schedule.next().map(|(at, tick)| (at, tick.clone()));
             let due = self.state.due.iter().min().cloned();
             match (tick, due) {

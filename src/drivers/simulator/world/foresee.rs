@@ -18,9 +18,16 @@ impl World {
                 group.state = GroupState::Online;
             }
         }
-        let mut without = before.clone();
         let mut anyway = Vec::new();
-        without.come_to_rest(at, &mut anyway);
+        before.note_down(&mut anyway);
+        let comes_to_rest = || {
+            let mut without = before.clone();
+            without.come_to_rest(at, &mut anyway);
+            without
+        };
+        // Mostly nothing is on its way, and nothing would change.
+        let without = (!before.enabled().is_empty()).then(comes_to_rest);
+        let without = without.as_ref().unwrap_or(&before);
         let mut with = before.clone();
         for node in with.nodes.values_mut() {
             // Fences and locks say nothing of what an action would do.
