@@ -24,6 +24,13 @@ pub enum InstallKind {
     Command,
 }
 
+impl InstallKind {
+    /// Whether going back to an older rollup means to install its packages, rather than to take newer ones away.
+    pub fn goes_back_by_package(self) -> bool {
+        matches!(self, InstallKind::Deb | InstallKind::Rpm)
+    }
+}
+
 impl fmt::Display for InstallKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

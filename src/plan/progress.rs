@@ -1,7 +1,7 @@
 //! What is under way: work that runs, and announcements whose end nobody has seen.
 
 use crate::guard::{self, Facts};
-use crate::model::{Action, Evidence, Hold, Known, Mark, NodeName, Subject};
+use crate::model::{Action, Evidence, Hold, Known, Mark, NodeName, Subject, Time};
 use crate::observed::effect::{self, Proof};
 use crate::observed::{GroupState, Observation};
 
@@ -76,6 +76,12 @@ fn under_way(action: &Action, mark: &Mark, facts: &Facts<'_>) -> Option<Hold> {
             evidence.push(Evidence::new(format!("nodes.{node}.rival"), rival, seen.at));
         }
     }
+    // Marks that were read before the end was written prove nothing: it is taken away with it.
+    if let Known::Known { at, .. } = &seen.marks
+        && let Some(end) = action.node().and_then(|node| last_end(node, seen)).filter(|end| end > at)
+    {
+        evidence.push(Evidence::new("marks", "read before it ended", end));
+    }
     if let Some(group) = action.group()
         && effect::proof(action, seen, facts.desired) != Proof::Done
         && seen.groups.get(group).is_none_or(|g| g.state.possibly(|state| *state == GroupState::Pending))
@@ -92,6 +98,13 @@ fn under_way(action: &Action, mark: &Mark, facts: &Facts<'_>) -> Option<Hold> {
         (None, None) => Subject::Cluster(facts.desired.name.clone()),
     };
     Some(in_progress(subject, evidence, format!("released when a look shows that {} has ended", action.kind())))
+}
+
+fn last_end(node: &NodeName, seen: &Observation) -> Option<Time> {
+    match &seen.nodes.get(node)?.work {
+        Known::Known { value: Some(work), .. } => work.ended.as_ref().map(|end| end.at),
+        _ => None,
+    }
 }
 
 fn lock_is_free(node: &NodeName, seen: &Observation) -> bool {

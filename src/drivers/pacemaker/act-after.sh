@@ -1,128 +1,198 @@
-# Leave, or none. Whoever takes longer than this to give it has looked too long ago.
-verdict=$(timeout 20 head -n 1)
+# Leave, or none. Whoever takes longer than this to give it has looked too long ago. `read` takes a line and not a byte
+# more: the rest may be a package.
+verdict=$(timeout 20 sh -c 'IFS= read -r line && printf %s "$line"')
 case $verdict in
 go*) ;;
-*)
-    unannounce
-    say refused 0 "leave" "none was given in time"
-    printf '#end\n'
-    exit 0
-    ;;
+*) refuse leave "none was given in time" ;;
 esac
 rollup=${verdict#go}
 rollup=${rollup# }
 keep() { # FILE TEXT
     printf '%s' "$2" >"$state/$1.new" && mv "$state/$1.new" "$state/$1"
 }
-end() { # EXIT FAILURE
-    keep work.end "$(date +%s.%N)	$1	$2"
-    unannounce
+# What a tool said last, as one line that fits into what is kept.
+words() { # TEXT
+    printf %s "$1" | tr '\t\n' '  ' | tr -cd ' -~' | cut -c1-300
 }
-# Where a resource is, once the cluster has nothing more to do.
+end() { # EXIT FAILURE
+    # First the announcement: whoever sees the end need not take it back any more. Until then the lock says the same.
+    unannounce
+    keep work "$work
+$began
+$(date +%s.%N)	$1	$(words "$2")
+"
+}
+# Ends it, as failed, unless a step went well.
+failed() { # EXIT STEP
+    [ "$1" = 0 ] && return 1
+    end "$1" "$2: $(tail -n 1 "$state/work.log")"
+}
+# A mark that must be there. 108: it is.
+mark_own() {
+    put_mark "$own_id" "$own"
+    code=$?
+    [ $code = 0 ] || [ $code = 108 ] || { cat "$errors"; return $code; }
+}
+# Whether a resource is where it should be: yes, no, or (2) not told as long as the cluster has something to do.
 arrived() {
     there=" *\$"
     [ -n "$role" ] && there=" \(Promoted\|Master\)"
-    crm_resource --locate -r "$group" 2>/dev/null </dev/null | grep -q "running on: $to$there" || return 1
-    crmadmin -S "$(crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE
+    crmadmin -S "$(crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE || return 2
+    crm_resource --locate -r "$group" 2>/dev/null | grep -q "running on: $to$there"
+}
+# Waits for it. A cluster that has had nothing to do for five seconds, and has not brought it, will not.
+await_arrival() {
+    tries=0
+    idle=0
+    while [ $tries -lt "$patience" ] && [ $idle -lt 25 ]; do
+        arrived
+        case $? in
+        0) return 0 ;;
+        1) idle=$((idle + 1)) ;;
+        *) idle=0 ;;
+        esac
+        tries=$((tries + 1))
+        sleep 0.2
+    done
+    return 1
 }
 # Failures are counted in a file of lines: of what, how many in a row, when, and why.
+others() { # FILE OF-WHAT
+    awk -F '\t' -v of="$2" '$1 != of' "$state/$1" 2>/dev/null
+}
 count_failure() { # FILE OF-WHAT SIGNATURE
-    failed=0
-    rest=
-    tab='	'
-    while IFS="$tab" read -r of count more; do
-        if [ "$of" = "$2" ]; then failed=$count; elif [ -n "$of" ]; then rest="$rest$of$tab$count$tab$more
-"; fi
-    done <<EOF
-$(cat "$state/$1" 2>/dev/null)
-EOF
-    keep "$1" "$rest$2$tab$((failed + 1))$tab$(date +%s.%N)$tab$3
+    count=$(awk -F '\t' -v of="$2" '$1 == of { print $2 }' "$state/$1" 2>/dev/null)
+    keep "$1" "$(others "$1" "$2")
+$2	$((${count:-0} + 1))	$(date +%s.%N)	$(words "$3")
 "
 }
 forget_failures() { # FILE OF-WHAT
-    [ -e "$state/$1" ] && keep "$1" "$(grep -v "^$2	" "$state/$1")
+    [ -e "$state/$1" ] && keep "$1" "$(others "$1" "$2")
 "
+}
+install_packages() { # FILE...
+    case $manager in
+    dpkg) DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold -i "$@" ;;
+    rpm) rpm -U --oldpackage --replacepkgs "$@" ;;
+    esac
 }
 act() {
     case $action in
     pause)
         # The mark first: a standby without one would be nobody's.
-        put_mark "$own_id" "$own"
-        crm_attribute -N "$node" -n standby -v on || { end $? "crm_attribute: $(tail -1 "$state/work.log")"; return; }
+        mark_own
+        failed $? "the mark of the pause" && return
+        crm_attribute -N "$node" -n standby -v on
+        failed $? crm_attribute && return
         ;;
     resume)
-        [ -n "$own" ] && put_mark "$own_id" "$own"
-        crm_attribute -N "$node" -n standby -D || { end $? "crm_attribute: $(tail -1 "$state/work.log")"; return; }
+        if [ -n "$own" ]; then
+            mark_own
+            failed $? "the mark of the quarantine" && return
+        fi
+        crm_attribute -N "$node" -n standby -D
+        failed $? crm_attribute && return
         [ -n "$rollup" ] && keep verified "$rollup	$(date +%s.%N)"
         drop_mark "$pause_id"
         ;;
     move)
+        role=
         crm_mon -1 -r --output-as xml | grep -q "<clone id=\"$group\" multi_state=\"true\"" && role=' role="Master"'
         cibadmin --create -o constraints -X "<rsc_location id=\"rollward-move-$group\" rsc=\"$group\" node=\"$to\" score=\"INFINITY\"$role/>"
-        tries=0
-        until arrived || [ $tries -ge "$patience" ]; do
-            sleep 0.2
-            tries=$((tries + 1))
-        done
-        arrived
+        await_arrival
         moved=$?
         cibadmin --delete --xpath "//rsc_location[@id='rollward-move-$group']"
         if [ $moved != 0 ]; then
-            why="$group did not arrive on $to in time"
+            why="$group did not arrive on $to"
             count_failure handoffs "$group" "$why"
             end 1 "$why"
             return
         fi
         forget_failures handoffs "$group"
         ;;
-    stopRole) put_mark "$own_id" "$own"; crm_resource -r "$group" --meta --set-parameter target-role --parameter-value Stopped ;;
-    startRole)
-        crm_resource -r "$group" --meta --delete-parameter target-role
-        crm_resource --cleanup -r "$group"
+    stopCluster)
+        systemctl stop pacemaker corosync
+        failed $? systemctl && return
         ;;
-    stopCluster) systemctl stop pacemaker corosync ;;
-    startCluster) systemctl start corosync pacemaker ;;
+    startCluster)
+        systemctl start corosync pacemaker
+        failed $? systemctl && return
+        ;;
     install)
         set --
         for file in $files; do set -- "$@" "$state/packages/$file"; done
-        case $manager in
-        dpkg) DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold -i "$@" ;;
-        rpm) rpm -U --oldpackage --replacepkgs "$@" ;;
-        esac
+        install_packages "$@"
         code=$?
+        # Another package manager came first: it is waited for, for some minutes.
+        tries=0
+        while [ $code = 2 ] && tail -n 2 "$state/work.log" | grep -q lock && [ $tries -lt 150 ]; do
+            sleep 2
+            tries=$((tries + 1))
+            install_packages "$@"
+            code=$?
+        done
         if [ $code != 0 ]; then
-            why="$manager exit $code: $(grep -i 'error\|cannot\|fail' "$state/work.log" | tail -1)"
+            why="$manager exit $code: $(grep -i 'error\|cannot\|fail' "$state/work.log" | tail -n 1)"
             count_failure tries "$rollup_name" "$why"
             end $code "$why"
             return
         fi
         forget_failures tries "$rollup_name"
+        for file in "$@"; do rm -f "$file" "$file.sha256"; done
         ;;
-    reboot) end 0 ""; systemctl reboot; return ;;
+    reboot)
+        # It ends when the machine has started anew.
+        systemctl reboot
+        failed $? systemctl
+        return
+        ;;
     esac
     end 0 ""
 }
+# An install that was cut off has failed too, and nobody could count it then.
+if [ "$action" = install ] && [ "$(wc -l <"$state/work" 2>/dev/null)" = 2 ]; then
+    before=$(sed -n '1s/.*"action":{"action":"\(Install\|Uninstall\)".*"rollup":"\([^"]*\)".*/\2/p' "$state/work")
+    [ -n "$before" ] && count_failure tries "$before" "the work ended without a word"
+fi
+began=$(boot)
 if [ "$lock" != no ]; then
-    keep work "$work" && rm -f "$state/work.end" || { unannounce; refuse state "the work cannot be kept"; }
+    keep work "$work
+$began
+" || refuse state "the work cannot be kept"
 fi
 if [ "$action" = stage ]; then
+    why=
     for file in $files; do
-        size=${sizes%% *}
+        path=$state/packages/$file
+        head -c "${sizes%% *}" >"$path.part"
+        hash=$(sha256sum "$path.part" | cut -d' ' -f1)
+        if [ "$hash" = "${sums%% *}" ] && mv "$path.part" "$path"; then
+            keep "packages/$file.sha256" "$(stat -c '%s %Y %i' "$path") $hash"
+        else
+            rm -f "$path.part"
+            why="$file arrived with the SHA-256 $hash, and ${sums%% *} is declared"
+        fi
         sizes=${sizes#* }
-        head -c "$size" >"$state/packages/$file.part" && mv "$state/packages/$file.part" "$state/packages/$file"
-        hash=$(sha256sum "$state/packages/$file" | cut -d' ' -f1)
-        keep "packages/$file.sha256" "$(stat -c '%s %Y %i' "$state/packages/$file") $hash"
+        sums=${sums#* }
     done
-    end 0 ""
+    if [ -z "$why" ]; then end 0 ""; else end 1 "$why"; fi
 elif [ "$action" = release ]; then
     drop_mark "$own_id"
     [ -n "$group" ] && cibadmin --delete --xpath "//rsc_location[@id='rollward-move-$group']" </dev/null 2>/dev/null
 else
-    # Outlives the connection; the lock is its own until it ends.
+    # Outlives the connection. The lock is its own until it ends, and no child's: what an installer starts may live on.
     (
         trap '' HUP INT TERM
-        act
+        errors=$state/errors
+        act 9>&-
+        rm -f "$errors"
     ) </dev/null >"$state/work.log" 2>&1 &
+    # What is over soon is over before this answers, so that nobody has to look in vain.
+    tries=0
+    while [ $tries -lt 40 ] && kill -0 $! 2>/dev/null; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
 fi
 say begun 0 "" ""
 printf '#end\n'

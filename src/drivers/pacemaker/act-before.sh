@@ -1,15 +1,11 @@
 # Carries out one action on this machine: announces it, shows what is so, waits for leave, and acts.
-# Variables: epoch; mark_id and mark (the announcement); state; storeless (yes where the cluster may be down here);
-# lock (no for what only takes a mark away); work (what is kept of it); and those of the action itself.
+# Variables: epoch; mark_id and mark (the announcement; empty if it is made elsewhere, or there is none); state; lock (no
+# for what only takes a mark away); work (what is kept of it); and those of the action itself.
 refuse() { # CHECK WHAT-WAS-SEEN
+    unannounce
     say refused 0 "$1" "$2"
     printf '#end\n'
     exit 0
-}
-unannounce() {
-    [ "$announced" = yes ] || return 0
-    drop_mark "$mark_id" >/dev/null 2>&1
-    announced=no
 }
 put_mark() { # ID VALUE
     cibadmin --create -o crm_config 2>"$errors" </dev/null \
@@ -19,11 +15,18 @@ drop_mark() { # ID
     cibadmin --delete --xpath "//cluster_property_set[@id='$1']" </dev/null
 }
 announced=no
+unannounce() {
+    [ "$announced" = yes ] || return 0
+    drop_mark "$mark_id" >/dev/null 2>&1
+    announced=no
+}
 umask 077
 mkdir -p "$state/packages" || refuse state "$state cannot be made"
 if [ "$lock" != no ]; then
     exec 9>>"$state/lock"
-    flock -n 9 || refuse lock "work of ours is running on this machine"
+    # A look may hold it, for an instant.
+    flock -w 5 9 || refuse lock "work of ours is running on this machine"
+    locked=yes
 fi
 seen=$(cat "$state/epoch" 2>/dev/null)
 [ "$epoch" -ge "${seen:-0}" ] || refuse epoch "this machine has obeyed epoch $seen; this is $epoch"
@@ -33,6 +36,6 @@ if [ -n "$mark" ]; then
     case $? in
     0) announced=yes ;;
     108) refuse nothingElseInProgress "an action is announced on this machine already" ;;
-    *) [ "$storeless" = yes ] || refuse store "$(cat "$errors")" ;;
+    *) refuse store "$(cat "$errors")" ;;
     esac
 fi

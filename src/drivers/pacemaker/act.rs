@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::look::{Asked, look};
+use super::look::{Asked, Raw, look};
 use super::marks;
 use super::probe;
 use super::software;
 use super::ssh::{Talk, Way};
+use crate::desired::PackageAt;
 use crate::drivers::checks;
 use crate::guard::Check;
 use crate::model::{Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, Time};
@@ -40,15 +41,33 @@ pub(super) struct Order<'a> {
     pub node: &'a NodeName,
     /// The rollup that it is about.
     pub rollup: Option<&'a Rollup>,
-    /// The packages' files on this host.
-    pub files: Vec<(String, std::path::PathBuf)>,
+    /// Its packages that are declared: where they are on this host.
+    pub packages: Vec<(String, PackageAt)>,
+    /// The announcement is made already, elsewhere, or there is nowhere to make it: the cluster is down on the node.
+    pub alone: bool,
+}
+
+impl Order<'_> {
+    /// The mark that announces it.
+    pub fn announcement(&self) -> Mark {
+        self.mark(MarkKind::InProgress { action: Box::new(self.action.clone()) })
+    }
+
+    fn mark(&self, kind: MarkKind) -> Mark {
+        let holder = self.claim.map_or_else(|| Holder::new("nobody"), |claim| claim.holder.clone());
+        Mark { kind, epoch: self.epoch(), holder, at: self.at }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.claim.map_or(0, |claim| claim.epoch)
+    }
 }
 
 type Variables = BTreeMap<&'static str, String>;
 
-/// Carries out an order.
-pub(super) async fn perform(way: &Way, asked: &Asked, order: Order<'_>) -> Answer {
-    let variables = match variables(asked, &order) {
+/// Carries out an order. A node on which the cluster is down sees nothing of it: then `others` asks the others.
+pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others: impl AsyncFnOnce() -> Raw) -> Answer {
+    let variables = match variables(asked, order) {
         Ok(variables) => variables,
         Err(saw) => return Answer::Refused { check: "driver".into(), saw },
     };
@@ -59,7 +78,9 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: Order<'_>) -> Answe
         if let Some(refused) = refusal(&shown)? {
             return Ok(Some(refused));
         }
-        let seen = look(asked, &[(order.node.clone(), Ok(shown))].into(), order.at);
+        let mut raw = if order.alone { others().await } else { Raw::new() };
+        raw.insert(order.node.clone(), Ok(shown));
+        let seen = look(asked, &raw, order.at);
         let judged = order.checks.iter().try_for_each(|check| checks::check(check, order.action, order.claim, &seen));
         if let Err((check, saw)) = judged {
             talk.say(b"no\n").await?;
@@ -67,8 +88,8 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: Order<'_>) -> Answe
         }
         talk.say(format!("go {}\n", verified(asked, order.action, &seen)).as_bytes()).await?;
         if let Action::Stage { .. } = order.action {
-            for (_, file) in &order.files {
-                let bytes = tokio::fs::read(file).await.map_err(|e| format!("{}: {e}", file.display()))?;
+            for (_, PackageAt { path, .. }) in &order.packages {
+                let bytes = tokio::fs::read(path).await.map_err(|e| format!("{}: {e}", path.display()))?;
                 talk.say(&bytes).await?;
             }
         }
@@ -111,23 +132,20 @@ fn verified(asked: &Asked, action: &Action, seen: &Observation) -> String {
 }
 
 fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
-    let Order { action, claim, at, node, rollup, files, .. } = order;
-    let epoch = claim.map_or(0, |claim| claim.epoch);
-    let holder = claim.map_or_else(|| Holder::new("nobody"), |claim| claim.holder.clone());
-    let mark = |kind| Mark { kind, epoch, holder: holder.clone(), at: *at };
+    let Order { action, node, rollup, packages, alone, .. } = order;
+    let mark = |kind| order.mark(kind);
+    let announcement = order.announcement();
+    let Mark { epoch, holder, at, .. } = &announcement;
     let mut all = asked.variables(node);
     let mut put = |name, value: String| _ = all.insert(name, value);
     put("epoch", epoch.to_string());
     put("node", node.to_string());
     put("patience", ARRIVES.into());
-    let announcement = mark(MarkKind::InProgress { action: Box::new((*action).clone()) });
     put("work", json!({"action": action, "epoch": epoch, "holder": holder, "since": at, "ended": null}).to_string());
-    for name in
-        ["own", "own_id", "group", "to", "role", "files", "sizes", "pause_id", "rollup_name", "storeless", "lock"]
-    {
+    for name in ["own", "own_id", "group", "to", "files", "sizes", "sums", "pause_id", "rollup_name", "lock"] {
         put(name, String::new());
     }
-    let (mut announce, mut own) = (true, None);
+    let (mut announce, mut own) = (!alone, None);
     let word = match action {
         Action::Stage { .. } => "stage",
         Action::Pause { node } => {
@@ -148,10 +166,7 @@ fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
             return Err("this driver hands roles over online only: write `style: online`".into());
         }
         Action::StopCluster { .. } => "stopCluster",
-        Action::StartCluster { .. } => {
-            put("storeless", "yes".into());
-            "startCluster"
-        }
+        Action::StartCluster { .. } => "startCluster",
         Action::Install { .. } | Action::Uninstall { .. } => "install",
         Action::Reboot { .. } => "reboot",
         Action::RestoreServices { .. } | Action::ResumeReplication { .. } => {
@@ -178,16 +193,22 @@ fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
         put("rollup_name", rollup.name.to_string());
         put("manager", software::manager(rollup.install).unwrap_or_default().into());
     }
-    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> =
+        rollup.iter().flat_map(|rollup| &rollup.packages).map(|package| package.file.as_str()).collect();
     if let Some(odd) = names.iter().find(|name| name.contains(|c: char| c.is_whitespace() || c == '/')) {
         return Err(format!("a package cannot be called {odd:?} here: rename the file, and its rollup's `file`"));
     }
     put("files", names.join(" "));
     if let Action::Stage { .. } = action {
-        let size = |(_, path): &(String, std::path::PathBuf)| {
-            std::fs::metadata(path).map(|m| m.len().to_string()).map_err(|e| format!("{}: {e}", path.display()))
+        if let Some(name) = names.iter().find(|name| !packages.iter().any(|(known, _)| known == *name)) {
+            return Err(format!("no package {name} is declared"));
+        }
+        let size = |(_, at): &(String, PackageAt)| {
+            let file = std::fs::metadata(&at.path).map_err(|e| format!("{}: {e}", at.path.display()))?;
+            Ok(file.len().to_string() + " ")
         };
-        put("sizes", files.iter().map(size).collect::<Result<Vec<_>, _>>()?.join(" ") + " ");
+        put("sizes", packages.iter().map(size).collect::<Result<String, String>>()?);
+        put("sums", packages.iter().map(|(_, at)| at.sha256.clone() + " ").collect());
     }
     Ok(all)
 }

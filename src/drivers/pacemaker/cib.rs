@@ -6,14 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use roxmltree::{Document, Node};
 
 use super::marks;
-use super::status::{child, children, text};
+use super::status::{child, children};
 use crate::model::{Claim, Mark};
 
 /// The store, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cib {
-    /// `admin_epoch.epoch.num_updates`: which of two stores is the later one. A store that a minority changed can win.
-    pub version: (u64, u64, u64),
     pub claim: Option<Claim>,
     pub marks: Vec<Mark>,
     /// Values of ours that make no sense: written by another version, or by hand.
@@ -22,9 +20,6 @@ pub(super) struct Cib {
     pub standby: BTreeMap<String, bool>,
     /// Where a resource must not run, must run, or would rather, with the score.
     pub locations: Vec<Location>,
-    /// Resources whose place depends on a rule or on another resource, in a way that only the cluster itself can work
-    /// out.
-    pub entangled: BTreeSet<String>,
     /// What a resource loses by moving, by resource; the default under the empty name.
     pub stickiness: BTreeMap<String, i64>,
     /// Fence devices.
@@ -34,7 +29,6 @@ pub(super) struct Cib {
 /// A location constraint for one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Location {
-    pub id: String,
     pub resource: String,
     pub node: String,
     pub score: i64,
@@ -52,9 +46,7 @@ impl Cib {
         let document = Document::parse(xml).map_err(|e| format!("cibadmin gave no sensible XML: {e}"))?;
         let root = document.root_element();
         let configuration = child(root, "configuration").ok_or("cibadmin: no configuration in its answer")?;
-        let number = |name| text(root, name)?.parse().map_err(|e| format!("cibadmin: {name} of the store: {e}"));
-        let mut cib =
-            Self { version: (number("admin_epoch")?, number("epoch")?, number("num_updates")?), ..Self::default() };
+        let mut cib = Self::default();
         cib.ours(configuration);
         cib.attributes(configuration, root);
         cib.constraints(configuration)?;
@@ -62,9 +54,9 @@ impl Cib {
         Ok(cib)
     }
 
-    /// What a constraint says of a resource on a node, all together.
-    pub fn score(&self, resource: &str, node: &str) -> i64 {
-        let of = self.locations.iter().filter(|l| l.resource == resource && l.node == node).map(|l| l.score);
+    /// What the constraints on some resources say of a node, all together.
+    pub fn score(&self, node: &str, of: impl Fn(&str) -> bool) -> i64 {
+        let of = self.locations.iter().filter(|l| of(&l.resource) && l.node == node).map(|l| l.score);
         of.fold(0, |sum, score| match (sum, score) {
             // Keeping off wins over preferring.
             (_, score) if score <= -INFINITY => -INFINITY,
@@ -109,31 +101,17 @@ impl Cib {
         }
     }
 
+    /// Location constraints for one resource on one node. Rules, sets and patterns, and resources that follow each
+    /// other, only the cluster itself can work out.
     fn constraints(&mut self, configuration: Node<'_, '_>) -> Result<(), String> {
         let Some(constraints) = child(configuration, "constraints") else { return Ok(()) };
-        for constraint in super::status::elements(constraints) {
-            let rsc = constraint.attribute("rsc").map(str::to_owned);
-            match (constraint.tag_name().name(), rsc, constraint.attribute("node"), constraint.attribute("score")) {
-                ("rsc_location", Some(resource), Some(node), Some(score)) => {
-                    let (id, node, score) = (text(constraint, "id")?, node.to_owned(), read_score(score)?);
-                    self.locations.push(Location { id, resource, node, score });
-                }
-                // Rules, sets and patterns, and resources that follow each other.
-                ("rsc_location", rsc, ..) => self.entangle(constraint, rsc),
-                ("rsc_colocation", rsc, ..) => {
-                    self.entangled.extend(constraint.attribute("with-rsc").map(str::to_owned));
-                    self.entangle(constraint, rsc);
-                }
-                _ => {}
-            }
+        for constraint in children(constraints, "rsc_location") {
+            let of = |name| constraint.attribute(name);
+            let (Some(resource), Some(node), Some(score)) = (of("rsc"), of("node"), of("score")) else { continue };
+            let (resource, node, score) = (resource.to_owned(), node.to_owned(), read_score(score)?);
+            self.locations.push(Location { resource, node, score });
         }
         Ok(())
-    }
-
-    fn entangle(&mut self, constraint: Node<'_, '_>, rsc: Option<String>) {
-        self.entangled.extend(rsc);
-        let refs = constraint.descendants().filter(|n| n.has_tag_name("resource_ref"));
-        self.entangled.extend(refs.filter_map(|n| n.attribute("id")).map(str::to_owned));
     }
 
     fn resources(&mut self, configuration: Node<'_, '_>) {

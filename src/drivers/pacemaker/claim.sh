@@ -9,7 +9,8 @@ case $old,$new in
 ?*,) ask swap cibadmin --delete --xpath "//cluster_property_set[nvpair[$there]]" ;;
 *) ask swap cibadmin --modify --xpath "//nvpair[$there]" -X "$pair" ;;
 esac
-[ "$bump" = yes ] && ask bump cibadmin --modify -X '<cib admin_epoch="admin_epoch++"/>'
+swapped=$code
+[ "$bump" = yes ] && [ "$swapped" = 0 ] && ask bump cibadmin --modify -X '<cib admin_epoch="admin_epoch++"/>'
 # After the write: a store without quorum takes it as well.
 ask quorum corosync-quorumtool -s
 ask store cibadmin -Q

@@ -22,6 +22,20 @@ struct Steps {
     put: Option<Mark>,
     claim: bool,
     forget: bool,
+    clear: bool,
+}
+
+/// Announces an action on a node where the cluster is down, through another node's store.
+///
+/// # Errors
+/// It is not announced there, or may not be: one is already, or the store cannot be written.
+pub(super) async fn announce(way: &Way, asked: &Asked, through: &NodeName, mark: Mark) -> Result<(), String> {
+    run(way, asked, through, Steps { put: Some(mark), ..Steps::default() }).await
+}
+
+/// Takes an announcement back. Where that fails, it is taken back like that of any work that has ended.
+pub(super) async fn withdraw(way: &Way, asked: &Asked, through: &NodeName, mark: &Mark) {
+    let _ = run(way, asked, through, Steps { drop: vec![marks::id(mark)], ..Steps::default() }).await;
 }
 
 /// Carries out a command.
@@ -101,6 +115,11 @@ async fn release(way: &Way, asked: &Asked, seen: &Observation) -> Result<String,
     for node in resumed {
         done += &format!("; {node} is resumed");
     }
+    for node in asked.nodes.keys() {
+        if let Err(why) = run(way, asked, node, Steps { clear: true, ..Steps::default() }).await {
+            done += &format!("; what is kept on {node} stays: {why}");
+        }
+    }
     Ok(done)
 }
 
@@ -122,6 +141,7 @@ async fn run(way: &Way, asked: &Asked, node: &NodeName, steps: Steps) -> Result<
         ("value", value.as_str()),
         ("claim", yes(steps.claim)),
         ("forget", yes(steps.forget)),
+        ("clear", yes(steps.clear)),
         ("state", asked.spec.folder.as_str()),
     ];
     let said = way.run(node, SCRIPT, &variables, PATIENCE).await?;

@@ -1,6 +1,7 @@
 # A person's command: takes sets of ours out of the store, puts one in, and gives nodes back.
 # Variables: resume (nodes), drop (identifiers), put and value (one identifier and its value, or nothing), claim (yes to
-# take the claim away too), forget (yes to forget failed tries on this machine); state.
+# take the claim away too), forget (yes to forget failed tries on this machine), clear (yes to
+# forget all that is kept on it); state.
 failed=
 step() { "$@" >/dev/null 2>"$errors" </dev/null || { code=$?; [ $code = 105 ] || failed="$failed $(cat "$errors")"; }; }
 for node in $resume; do step crm_attribute -N "$node" -n standby -D; done
@@ -13,6 +14,10 @@ fi
 [ -n "$put" ] && step cibadmin --create -o crm_config \
     -X "<cluster_property_set id=\"$put\"><nvpair id=\"$put-value\" name=\"$put\" value=\"$value\"/></cluster_property_set>"
 if [ "$forget" = yes ]; then step rm -f "$state/tries" "$state/handoffs"; fi
+# All but the highest epoch obeyed here, which must never be forgotten, and the lock that guards it.
+if [ "$clear" = yes ]; then
+    for file in tries handoffs verified work work.log packages; do step rm -rf "${state:?}/$file"; done
+fi
 say done 0 "" "$failed"
-[ "$forget" = yes ] || ask quorum corosync-quorumtool -s
+[ "$forget$clear" = nono ] && ask quorum corosync-quorumtool -s
 printf '#end\n'

@@ -3,8 +3,9 @@
 LC_ALL=C
 export LC_ALL
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-errors=$(mktemp) || exit 1
-trap 'rm -f "$errors"' EXIT
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+errors=$scratch/errors
 say() { # NAME EXIT OUT ERR
     printf '#%s %s %s %s\n%s%s\n' "$1" "$2" "${#3}" "${#4}" "$3" "$4"
 }
@@ -15,3 +16,21 @@ ask() { # NAME COMMAND...
     code=$?
     say "$name" "$code" "$out" "$(cat "$errors")"
 }
+# The same, side by side with what follows, up to `told`.
+meanwhile() { # NAME COMMAND...
+    (
+        errors=$scratch/$1.errors
+        ask "$@" >"$scratch/$1.answer"
+    ) &
+}
+told() {
+    wait
+    cat "$scratch"/*.answer
+    rm -f "$scratch"/*.answer
+}
+# What is another after each start of this machine: the kernel's word, and when its first process began.
+boot() {
+    printf '%s %s' "$(cat /proc/sys/kernel/random/boot_id)" "$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)"
+}
+# Whether this script holds the lock on this machine.
+locked=

@@ -2,23 +2,19 @@
 //! each machine is believed about itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cib::{Cib, INFINITY};
+use super::kept::seen_by_itself;
 use super::probe::{self, Answers};
 use super::software;
 use super::spec::{self, Spec};
 use super::status::{Member, MemberKind, Status};
 use super::units::{Unit, Units};
-use crate::desired::Cluster;
-use crate::model::rollup::Installed;
+use crate::desired::{Cluster, PackageAt};
 use crate::model::time::shifted;
-use crate::model::{ClusterName, GroupName, Known, NodeName, PackageName, Rollup, RollupName, Time};
-use crate::observed::{
-    Disk, FailedHandoffs, Group, GroupState, Membership, Node, Observation, Quorum, Services, Tries, Verified, View,
-    Work, WorkEnd,
-};
+use crate::model::{ClusterName, GroupName, Known, NodeName, Rollup, Time};
+use crate::observed::{Disk, Group, GroupState, Membership, Node, Observation, Quorum, Services, View};
 
 /// What the manifest says that a look, or an act, needs.
 #[derive(Clone, Debug)]
@@ -28,7 +24,7 @@ pub struct Asked {
     pub(super) nodes: BTreeMap<NodeName, Arc<Rollup>>,
     pub(super) groups: BTreeSet<GroupName>,
     /// Where packages are on this host, by their files' names.
-    pub(super) packages: BTreeMap<String, PathBuf>,
+    pub(super) packages: BTreeMap<String, PackageAt>,
     pub(super) spec: Spec,
 }
 
@@ -42,7 +38,7 @@ impl Asked {
             cluster: cluster.name.clone(),
             nodes: cluster.nodes.iter().map(|(name, spec)| (name.clone(), Arc::clone(&spec.rollup))).collect(),
             groups: cluster.groups.keys().cloned().collect(),
-            packages: cluster.packages.iter().map(|(file, at)| (file.clone(), at.path.clone())).collect(),
+            packages: cluster.packages.clone(),
             spec: spec::read(&cluster.driver.spec)
                 .map_err(|issues| issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "))?,
         })
@@ -53,20 +49,30 @@ impl Asked {
         let rollup = self.nodes.get(node);
         let names = rollup.map(|r| r.packages.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(" "));
         let manager = rollup.and_then(|rollup| software::manager(rollup.install)).unwrap_or_default();
-        [("packages", names.unwrap_or_default()), ("manager", manager.to_owned()), ("state", self.spec.folder.clone())]
-            .into()
+        [
+            ("packages", names.unwrap_or_default()),
+            ("manager", manager.to_owned()),
+            ("installers", software::INSTALLERS.join(",")),
+            ("state", self.spec.folder.clone()),
+        ]
+        .into()
     }
 }
 
 /// What each node answered, as it came, or why it did not.
 pub(super) type Raw = BTreeMap<NodeName, Result<String, String>>;
 
+/// Clocks that are no further apart are one clock.
+const CLOCKS_AGREE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
 /// One node's answers, taken apart.
-struct Heard<'a> {
-    answers: Answers<'a>,
+pub(super) struct Heard<'a> {
+    pub(super) answers: Answers<'a>,
     status: Result<Status, String>,
+    /// The node's own time, when it began to answer.
+    clock: Time,
     /// By how much the node's clock is ahead of ours.
-    ahead: jiff::SignedDuration,
+    pub(super) ahead: jiff::SignedDuration,
 }
 
 /// Makes one observation of what the nodes said at a time.
@@ -77,6 +83,8 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
         heard.iter().filter_map(|(node, heard)| Some(view(node, heard.as_ref().ok()?.status.as_ref().ok()?, at)));
     let views: Vec<View> = views.collect();
     let speaker = speaker(&heard);
+    // When the store was asked: before the end of the look, and whatever ended in between may still be marked in it.
+    let asked_at = speaker.as_ref().map_or(at, |(heard, _)| shifted(heard.clock, -heard.ahead).min(at));
     let (status, store, quorum) = match &speaker {
         Ok((heard, status)) => {
             let store = answer(heard, "store").and_then(Cib::parse);
@@ -119,7 +127,7 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
             let why = format!("values of ours in the cluster's store make no sense: {}", unreadable.join(", "));
             (Known::unknown(why.clone()), Known::unknown(why))
         }
-        Ok(Cib { claim, marks, .. }) => (Known::seen(claim, at), Known::seen(marks, at)),
+        Ok(Cib { claim, marks, .. }) => (Known::seen(claim, asked_at), Known::seen(marks, asked_at)),
         Err(why) => (Known::unknown(why.clone()), Known::unknown(why)),
     };
     let quorum = quorum.map_or_else(Known::unknown, |(quorum, _)| Known::seen(quorum, at));
@@ -142,18 +150,20 @@ fn hear<'a>(node: &NodeName, said: &'a Result<String, String>, at: Time) -> Resu
     if let Some(own) = own.filter(|own| !own.is_empty() && *own != node.as_str()) {
         return Err(format!("{node}: who answered is called {own}; check `hosts`, or the node's name"));
     }
+    // What a connection takes is no difference between clocks.
     let ahead = clock.duration_since(at);
-    Ok(Heard { answers, status, ahead })
+    let ahead = if ahead.abs() < CLOCKS_AGREE { jiff::SignedDuration::ZERO } else { ahead };
+    Ok(Heard { answers, status, clock, ahead })
 }
 
 /// Seconds since 1970, with a fraction, as `date +%s.%N` says them.
-fn read_clock(text: &str) -> Option<Time> {
+pub(super) fn read_clock(text: &str) -> Option<Time> {
     let (seconds, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
     let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
     Time::new(seconds.parse().ok()?, nanoseconds).ok()
 }
 
-fn answer<'a>(heard: &Heard<'a>, name: &str) -> Result<&'a str, String> {
+pub(super) fn answer<'a>(heard: &Heard<'a>, name: &str) -> Result<&'a str, String> {
     match heard.answers.get(name) {
         Some(answer) if answer.code == 0 => Ok(answer.out),
         Some(answer) => Err(format!("{name}: {}", answer.words())),
@@ -245,7 +255,7 @@ fn may_run_everything(
 }
 
 /// Whether the cluster's service runs on a machine, as it says itself.
-fn serves(heard: &Heard<'_>) -> Option<bool> {
+pub(super) fn serves(heard: &Heard<'_>) -> Option<bool> {
     let services = heard.answers.get("services")?;
     let mut states = services.out.lines().map(str::trim);
     match (states.next(), states.next()) {
@@ -285,23 +295,18 @@ fn node(
     node.services = Known::seen(Services::default(), at);
     node.replication_suspended = Known::seen(false, at);
     if let Some(rollup) = asked.nodes.get(name) {
-        let packages: Vec<PackageName> = rollup.packages.iter().map(|package| package.name.clone()).collect();
         node.installed = match heard {
             Some(Ok(heard)) => match heard.answers.get("packages") {
-                Some(answer) => software::installed(rollup.install, &packages, answer, at),
-                None => unknown_packages(&packages, "the package manager was not asked"),
+                Some(answer) => software::installed(rollup, answer, at),
+                None => software::unknown(rollup, "the package manager was not asked"),
             },
-            _ => unknown_packages(&packages, &why),
+            _ => software::unknown(rollup, &why),
         };
     }
     if let Some(Ok(heard)) = heard {
         seen_by_itself(&mut node, heard, at);
     }
     node
-}
-
-fn unknown_packages(packages: &[PackageName], why: &str) -> Installed {
-    packages.iter().map(|name| (name.clone(), Known::unknown(why))).collect()
 }
 
 fn seen_by_others(node: &mut Node, name: &NodeName, member: &Member, status: &Status, at: Time) {
@@ -324,108 +329,7 @@ fn seen_by_others(node: &mut Node, name: &NodeName, member: &Member, status: &St
     }
 }
 
-fn seen_by_itself(node: &mut Node, heard: &Heard<'_>, at: Time) {
-    let known =
-        |value: Option<bool>, why: &str| value.map_or_else(|| Known::unknown(why), |value| Known::seen(value, at));
-    node.cluster_service = known(serves(heard), "systemctl did not say whether the cluster's services run");
-    let reboot = answer(heard, "reboot").ok().map(|said| said.trim() == "yes");
-    node.pending_reboot = known(reboot, "it was not asked");
-    let ended = heard.answers.get("lock").map(|lock| lock.code == 0);
-    let or_unknown = |error: String| -> Arc<str> { error.into() };
-    node.epoch_seen = match answer(heard, "kept.epoch").map(|text| (text.trim(), text.trim().parse::<u64>())) {
-        Ok(("", _)) => Known::seen(0, at),
-        Ok((_, Ok(epoch))) => Known::seen(epoch, at),
-        Ok((text, Err(_))) => Known::unknown(format!("the highest epoch that it keeps, {text:?}, is no number")),
-        Err(why) => Known::unknown(or_unknown(why)),
-    };
-    // What the node wrote down, it wrote by its own clock.
-    let ours = |theirs: Time| shifted(theirs, -heard.ahead);
-    node.tries = lines(heard, "kept.tries", at, |columns| match columns {
-        [rollup, failed, seconds, signature] => Some(Tries {
-            rollup: RollupName::new(*rollup),
-            failed: failed.parse().ok()?,
-            signature: (*signature).to_owned(),
-            at: ours(read_clock(seconds)?),
-            retryable: true,
-        }),
-        _ => None,
-    });
-    node.failed_handoffs = lines(heard, "kept.handoffs", at, |columns| match columns {
-        [group, failed, seconds, signature] => Some(FailedHandoffs {
-            group: GroupName::new(*group),
-            failed: failed.parse().ok()?,
-            signature: (*signature).to_owned(),
-            at: ours(read_clock(seconds)?),
-        }),
-        _ => None,
-    });
-    let verified = lines(heard, "kept.verified", at, |columns| match columns {
-        [rollup, seconds] => Some(Verified { rollup: RollupName::new(*rollup), at: ours(read_clock(seconds)?) }),
-        _ => None,
-    });
-    node.verified = verified.map(|all| all.last().cloned());
-    node.work = work(heard, ended, at);
-    node.rival = match answer(heard, "processes") {
-        Ok(said) => {
-            let found = software::installers(said);
-            // Our own work has an installer too.
-            let ours = ended == Some(false);
-            Known::seen((!ours && !found.is_empty()).then(|| found.join(", ")), at)
-        }
-        Err(why) => Known::unknown(why),
-    };
-    node.disk = disk(heard, at);
-    node.staged = match answer(heard, "staged") {
-        Ok(said) => {
-            let lines = said.lines().filter_map(|line| line.split_once(' '));
-            Known::seen(lines.map(|(hash, file)| (file.to_owned(), hash.to_owned())).collect(), at)
-        }
-        Err(why) => Known::unknown(why),
-    };
-}
-
-/// What we keep in a file on the node, a line each, with tabs between; nothing where there is no file.
-fn lines<T>(heard: &Heard<'_>, name: &str, at: Time, read: impl Fn(&[&str]) -> Option<T>) -> Known<Vec<T>> {
-    let line = |line: &str| {
-        let columns: Vec<_> = line.split('\t').collect();
-        read(&columns).ok_or_else(|| format!("what is kept on it in {name} makes no sense: {line:?}"))
-    };
-    let all = answer(heard, name).and_then(|text| text.lines().filter(|l| !l.is_empty()).map(line).collect());
-    all.map_or_else(Known::unknown, |all| Known::seen(all, at))
-}
-
-fn work(heard: &Heard<'_>, lock_is_free: Option<bool>, at: Time) -> Known<Option<Work>> {
-    let begun = match answer(heard, "kept.work") {
-        Ok("") => return Known::seen(None, at),
-        Ok(text) => serde_json::from_str::<Work>(text).map_err(|e| format!("the work kept on it makes no sense: {e}")),
-        Err(why) => Err(why),
-    };
-    let end = lines(heard, "kept.work.end", at, |columns| match columns {
-        [seconds, code, failure] => Some(WorkEnd {
-            at: shifted(read_clock(seconds)?, -heard.ahead),
-            exit_code: code.parse().ok(),
-            failure: (!failure.is_empty()).then(|| (*failure).to_owned()),
-        }),
-        _ => None,
-    });
-    match (begun, end, lock_is_free) {
-        (Err(why), ..) => Known::unknown(why),
-        (_, Known::Unknown { why }, _) => Known::Unknown { why },
-        (Ok(work), Known::Known { value, .. }, free) => match (value.into_iter().next_back(), free) {
-            (Some(end), _) => Known::seen(Some(Work { ended: Some(end), ..work }), at),
-            (None, Some(false)) => Known::seen(Some(work), at),
-            (None, Some(true)) => {
-                // The lock ended with its process, and nobody wrote down how: the machine, or the process, was killed.
-                let failure =
-                    Some("the work ended without a word: the machine was cut off, or the process killed".into());
-                Known::seen(Some(Work { ended: Some(WorkEnd { at, exit_code: None, failure }), ..work }), at)
-            }
-            (None, None) => Known::unknown("whether the lock on it is held cannot be told"),
-        },
-    }
-}
-
-fn disk(heard: &Heard<'_>, at: Time) -> Known<Disk> {
+pub(super) fn disk(heard: &Heard<'_>, at: Time) -> Known<Disk> {
     /// A package of a service is smaller; unpacking takes as much again.
     const NEEDED_MIB: u64 = 256;
     let free = answer(heard, "disk").map(|said| {
@@ -458,7 +362,7 @@ fn group(name: &str, unit: &Unit, status: &Status, store: &Cib, absent: Option<&
         (Some(why), ..) if unit.state == GroupState::Online => Known::unknown(why.as_str()),
         _ => Known::seen(unit.state, at),
     };
-    let possible = store.may_run(name, status);
+    let possible = store.may_run(name, unit, status);
     let failback_to = failback(name, unit, store, &possible);
     Group {
         kind: Known::seen(unit.kind, at),
@@ -475,14 +379,27 @@ fn group(name: &str, unit: &Unit, status: &Status, store: &Cib, absent: Option<&
 impl Cib {
     /// The nodes that constraints let a resource run on. What only a rule, or another resource, forbids is foreseen
     /// before anything moves.
-    fn may_run(&self, resource: &str, status: &Status) -> BTreeSet<String> {
+    fn may_run(&self, name: &str, unit: &Unit, status: &Status) -> BTreeSet<String> {
         let may = |node: &&String| {
-            let score = self.score(resource, node);
-            let banned = status.bans.iter().any(|ban| ban.resource == resource && ban.node == **node);
+            let score = self.liking(name, unit, node);
+            let banned = status.bans.iter().any(|ban| unit.is_or_has(name, &ban.resource) && ban.node == **node);
             !banned && score > -INFINITY && (status.options.symmetric || score > 0)
         };
         let members = status.nodes.iter().filter(|(_, member)| member.kind == MemberKind::Member);
         members.map(|(name, _)| name).filter(may).cloned().collect()
+    }
+
+    /// What constraints on a group and on its members say of it on a node, all together: they stay together.
+    fn liking(&self, name: &str, unit: &Unit, node: &str) -> i64 {
+        self.score(node, |resource| unit.is_or_has(name, resource))
+    }
+
+    /// What moving costs a group: each of its members has the group's own stickiness, if it has none itself.
+    fn stickiness_of(&self, name: &str, unit: &Unit) -> i64 {
+        let of = |name: &str| self.stickiness.get(name).copied();
+        let common = of(name).or_else(|| of("")).unwrap_or(0);
+        let all = unit.members.iter().map(|member| of(member).unwrap_or(common));
+        all.fold(0_i64, i64::saturating_add).min(INFINITY)
     }
 }
 
@@ -490,9 +407,7 @@ impl Cib {
 /// costs.
 fn failback(name: &str, unit: &Unit, store: &Cib, possible: &BTreeSet<String>) -> Option<String> {
     let owner = unit.nodes.iter().next()?;
-    let default = store.stickiness.get("").copied().unwrap_or(0);
-    let costs = store.stickiness.get(name).copied().unwrap_or(default);
-    let here = store.score(name, owner).saturating_add(costs);
-    let better = possible.iter().map(|node| (store.score(name, node), node)).filter(|(score, _)| *score > here);
+    let here = store.liking(name, unit, owner).saturating_add(store.stickiness_of(name, unit));
+    let better = possible.iter().map(|node| (store.liking(name, unit, node), node)).filter(|(score, _)| *score > here);
     better.max().map(|(_, node)| node.clone())
 }

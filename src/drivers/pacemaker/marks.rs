@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Claim, Holder, Mark, MarkKind};
+use crate::model::{Claim, Holder, Mark, MarkKind, StopScope};
 
 /// How the identifiers of our sets of properties begin. Each value has a set of its own: the store's tools can make a
 /// set only if there is none, and nothing smaller.
@@ -76,11 +76,13 @@ pub(super) fn id(mark: &Mark) -> String {
         // One announcement a node, or a group where no node is meant.
         MarkKind::InProgress { action } => match (action.node(), action.group()) {
             (Some(node), _) => format!("action on {node}"),
-            (None, group) => format!("action {group:?}"),
+            (None, Some(group)) => format!("action on group {group}"),
+            (None, None) => "action".to_owned(),
         },
         MarkKind::StoppedRole { group, .. } => format!("stopped {group}"),
         MarkKind::Quarantine { node, .. } => format!("quarantine {node}"),
-        MarkKind::Stop { scope, .. } => format!("stop {scope:?}"),
+        MarkKind::Stop { scope: StopScope::Cluster, .. } => "stop".to_owned(),
+        MarkKind::Stop { scope: StopScope::Node(node), .. } => format!("stop {node}"),
     };
     let hash = Sha256::digest(about.as_bytes());
     let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();

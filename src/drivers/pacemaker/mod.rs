@@ -8,6 +8,7 @@ mod cib;
 mod claim;
 mod command;
 mod foresee;
+mod kept;
 mod look;
 mod marks;
 mod probe;
@@ -40,18 +41,24 @@ pub const NAME: &str = "pacemaker";
 /// How long one look at one node may take: a connection, and a second or two of commands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How old the last look may be to be turned to again.
+const RECENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
 /// A Pacemaker cluster as a driver.
 pub struct Pacemaker {
     asked: Mutex<Arc<Asked>>,
     way: Arc<Way>,
     clock: Arc<dyn Clock>,
+    /// The last look: it says which node to turn to, and what an action would lead to that lets nothing move by itself.
+    /// What must be so at the instant of an act, the node shows then.
+    last: Mutex<Option<Arc<Observation>>>,
 }
 
 impl Pacemaker {
     /// A driver for a cluster, on a clock.
     pub fn new(asked: Asked, clock: Arc<dyn Clock>) -> Self {
         let way = Arc::new(Way::new(asked.spec.clone()));
-        Self { asked: Mutex::new(Arc::new(asked)), way, clock }
+        Self { asked: Mutex::new(Arc::new(asked)), way, clock, last: Mutex::new(None) }
     }
 
     fn asked(&self) -> Arc<Asked> {
@@ -73,14 +80,45 @@ impl Pacemaker {
         looks.join_all().await.into_iter().collect()
     }
 
+    async fn look(&self, asked: &Arc<Asked>) -> Arc<Observation> {
+        let raw = self.ask(asked).await;
+        let seen = Arc::new(look::look(asked, &raw, self.clock.now()));
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&seen));
+        seen
+    }
+
+    /// The last look, if it is one of just now; else another.
+    async fn recent(&self, asked: &Arc<Asked>) -> Arc<Observation> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match last.filter(|seen| self.clock.now().duration_since(seen.at).abs() < RECENT) {
+            Some(seen) => seen,
+            None => self.look(asked).await,
+        }
+    }
+
     /// Where an action is carried out: on the node that it is about; what only changes the store, on any that answers
     /// with quorum.
     async fn place(&self, action: &Action, asked: &Arc<Asked>) -> Option<NodeName> {
         if let (Some(node), false) = (action.node(), matches!(action, Action::Release { .. })) {
             return Some(node.clone());
         }
-        let seen = look::look(asked, &self.ask(asked).await, self.clock.now());
-        seen.views.iter().find(|view| view.quorate).map(|view| view.from.clone())
+        self.recent(asked).await.views.iter().find(|view| view.quorate).map(|view| view.from.clone())
+    }
+
+    /// Where the cluster is down on the node, another node's store takes the announcement: any that answers with
+    /// quorum, if one does.
+    async fn beside(&self, action: &Action, node: &NodeName, asked: &Arc<Asked>) -> Option<Option<NodeName>> {
+        let may_be_down = matches!(
+            action,
+            Action::Install { .. } | Action::Uninstall { .. } | Action::Reboot { .. } | Action::StartCluster { .. }
+        );
+        if !may_be_down {
+            return None;
+        }
+        let seen = self.recent(asked).await;
+        let runs = seen.nodes.get(node).is_none_or(|seen| !seen.cluster_service.surely(|runs| !runs));
+        let peer = || seen.views.iter().find(|view| view.quorate && view.from != *node).map(|view| view.from.clone());
+        (!runs).then(peer)
     }
 
     async fn carry_out(&self, permit: Permit) -> Answer {
@@ -91,11 +129,9 @@ impl Pacemaker {
         };
         let of = action.rollup();
         let rollup = asked.nodes.values().find(|rollup| of.is_some_and(|of| rollup.name == *of));
-        let names = rollup.into_iter().flat_map(|rollup| rollup.packages.iter().map(|package| package.file.clone()));
-        let file = |name: String| {
-            let path = asked.packages.get(&name).cloned().unwrap_or_default();
-            (name, path)
-        };
+        let files = rollup.into_iter().flat_map(|rollup| &rollup.packages).map(|package| package.file.clone());
+        let packages = files.filter_map(|file| asked.packages.get(&file).cloned().map(|at| (file, at))).collect();
+        let beside = self.beside(&action, &node, &asked).await;
         let order = act::Order {
             action: &action,
             claim: claim.as_ref(),
@@ -103,9 +139,26 @@ impl Pacemaker {
             at: self.clock.now(),
             node: &node,
             rollup: rollup.map(|rollup| &**rollup),
-            files: names.map(file).collect(),
+            packages,
+            alone: beside.is_some(),
         };
-        act::perform(&self.way, &asked, order).await
+        let announced = beside.flatten();
+        if let Some(peer) = &announced
+            && let Err(saw) = command::announce(&self.way, &asked, peer, order.announcement()).await
+        {
+            return Answer::Refused { check: "store".into(), saw };
+        }
+        let others = async || {
+            let mut raw = self.ask(&asked).await;
+            raw.remove(&node);
+            raw
+        };
+        let answer = act::perform(&self.way, &asked, &order, others).await;
+        // Where nothing was begun, nothing is announced; else it is taken back when the work is seen to have ended.
+        if let (Answer::Refused { .. }, Some(peer)) = (&answer, &announced) {
+            command::withdraw(&self.way, &asked, peer, &order.announcement()).await;
+        }
+        answer
     }
 }
 
@@ -131,15 +184,14 @@ impl Driver for Pacemaker {
     fn observe(&self) -> Later<'_, Observation> {
         Box::pin(async move {
             let asked = self.asked();
-            let raw = self.ask(&asked).await;
-            look::look(&asked, &raw, self.clock.now())
+            Observation::clone(&*self.look(&asked).await)
         })
     }
 
     fn foresee<'a>(&'a self, action: &'a Action) -> Later<'a, Known<Vec<SideEffect>>> {
         Box::pin(async move {
             let asked = self.asked();
-            let seen = look::look(&asked, &self.ask(&asked).await, self.clock.now());
+            let seen = self.recent(&asked).await;
             if !foresee::is_asked(action) {
                 return effect::side_effects(action, &seen);
             }
@@ -167,9 +219,8 @@ impl Driver for Pacemaker {
     fn command(&self, command: Command) -> Later<'_, Result<String, String>> {
         Box::pin(async move {
             let asked = self.asked();
-            let now = self.clock.now();
-            let seen = look::look(&asked, &self.ask(&asked).await, now);
-            command::carry_out(&self.way, &asked, &seen, command, now).await
+            let seen = self.look(&asked).await;
+            command::carry_out(&self.way, &asked, &seen, command, self.clock.now()).await
         })
     }
 

@@ -1,26 +1,31 @@
 # What one look asks of one node, in one go. Plain POSIX shell; reads, and changes nothing.
-# Variables: packages (words), manager (dpkg or rpm), state (our folder on the node).
+# Variables: packages (words), manager (dpkg or rpm), installers (command names with commas between), state (our folder on
+# the node).
 ask time date +%s.%N
-ask name crm_node -n
-ask status crm_mon -1 -r -A --output-as xml
-ask store cibadmin -Q
-ask quorum corosync-quorumtool -s
-ask services systemctl is-active corosync pacemaker
+meanwhile name crm_node -n
+meanwhile status crm_mon -1 -r -A --output-as xml
+meanwhile store cibadmin -Q
+meanwhile quorum corosync-quorumtool -s
+meanwhile services systemctl is-active corosync pacemaker
 case $manager in
-dpkg) ask packages dpkg-query -W -f '${Package}\t${Version}\t${db:Status-Abbrev}\n' $packages ;;
-rpm) ask packages rpm -q --qf '%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\tii\n' $packages ;;
+dpkg) meanwhile packages dpkg-query -W -f '${Package}\t${Version}\t${db:Status-Abbrev}\n' $packages ;;
+rpm) meanwhile packages rpm -q --qf '%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\tii\n' $packages ;;
 esac
-ask processes ps -eo pid=,comm=
+told
+# Only those: other processes' arguments are nobody's business.
+ask processes ps -C "$installers" -o pid=,comm=,args=
 ask disk df -Pk "${TMPDIR:-/tmp}" /var
 reboot=no
 [ -e /run/reboot-required ] && reboot=yes
 say reboot 0 "$reboot" ""
-# What we keep on the node ourselves; a file that is not there is an empty answer.
-for file in epoch tries handoffs verified work work.end; do
+say boot 0 "$(boot)" ""
+# Free, unless other work of ours holds it: the lock ends with the process that has it.
+if [ "$locked" = yes ] || [ ! -e "$state/lock" ]; then say lock 0 "" ""; else ask lock flock -s -n "$state/lock" true; fi
+# What we keep on the node ourselves, read after the lock: work whose lock was free has its end written by now. A file
+# that is not there is an empty answer.
+for file in epoch tries handoffs verified work; do
     if [ -e "$state/$file" ]; then ask "kept.$file" cat "$state/$file"; else say "kept.$file" 0 "" ""; fi
 done
-# Free, unless work of ours holds it: the lock ends with the process that has it.
-if [ -e "$state/lock" ]; then ask lock flock -n "$state/lock" true; else say lock 0 "" ""; fi
 # A package is hashed once; what is kept of that counts as long as the file is the same.
 staged=
 for file in "$state"/packages/*; do

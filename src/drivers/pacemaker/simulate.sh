@@ -1,7 +1,7 @@
 # What the cluster would do by itself, worked out by its own scheduler on a copy of its store. Changes nothing.
 # Variables: what (standby, online or move); node; group, from and to (of a move).
-copy=$(mktemp) && after=$(mktemp) || exit 1
-trap 'rm -f "$errors" "$copy" "$after"' EXIT
+copy=$scratch/copy
+after=$scratch/after
 cibadmin -Q >"$copy" 2>"$errors" </dev/null
 say store $? "" "$(cat "$errors")"
 CIB_file=$copy

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::probe::Answer;
 use crate::model::rollup::Installed;
-use crate::model::{InstallKind, Known, PackageName, Time, Version};
+use crate::model::{InstallKind, Known, Rollup, RollupPackage, Time, Version};
 
 /// The names by which installers and updaters run.
-const INSTALLERS: &[&str] =
+pub(super) const INSTALLERS: &[&str] =
     &["dpkg", "apt", "apt-get", "aptitude", "unattended-upgr", "rpm", "dnf", "dnf5", "yum", "zypper", "packagekitd"];
 
 /// The package manager that installs such rollups; nothing if none of the nodes' does.
@@ -19,12 +19,13 @@ pub(super) fn manager(kind: InstallKind) -> Option<&'static str> {
     }
 }
 
-/// What is installed of the packages asked for.
-pub(super) fn installed(kind: InstallKind, names: &[PackageName], answer: &Answer<'_>, at: Time) -> Installed {
-    let unknown = |why: String| names.iter().map(|name| (name.clone(), Known::unknown(why.clone()))).collect();
-    // Exit status 1 is how both say that one of the packages is not there.
-    if answer.code > 1 {
-        return unknown(format!("the package manager: {}", answer.words()));
+/// What is installed of a rollup's packages.
+pub(super) fn installed(rollup: &Rollup, answer: &Answer<'_>, at: Time) -> Installed {
+    let kind = rollup.install;
+    // One that is not there makes dpkg's status 1; rpm's is how many are not there.
+    let missing = if kind == InstallKind::Rpm { i32::try_from(rollup.packages.len()).unwrap_or(i32::MAX) } else { 1 };
+    if !(0..=missing).contains(&answer.code) {
+        return unknown(rollup, &format!("the package manager: {}", answer.words()));
     }
     let said: BTreeMap<&str, (&str, &str)> = answer
         .out
@@ -34,30 +35,45 @@ pub(super) fn installed(kind: InstallKind, names: &[PackageName], answer: &Answe
             Some((columns.next()?, (columns.next()?, columns.next()?.trim())))
         })
         .collect();
-    let one = |name: &PackageName| match said.get(name.as_str()) {
-        None => Known::seen(None, at),
-        Some((version, "ii" | "hi")) => match Version::parse(kind, version.trim_start_matches("0:")) {
-            Ok(version) => Known::seen(Some(version), at),
-            Err(error) => Known::unknown(error.to_string()),
-        },
-        // Removed, or never there but known.
-        Some((_, state)) if state.chars().nth(1).is_some_and(|c| matches!(c, 'n' | 'c')) => Known::seen(None, at),
-        Some((version, state)) => Known::unknown(format!(
-            "{name} {version} is half installed (dpkg says {state}); repair it: `dpkg --configure -a`, or install a good version"
-        )),
+    let one = |package: &RollupPackage| {
+        let Some((version, state)) = said.get(package.name.as_str()) else { return Known::seen(None, at) };
+        let there = match Version::parse(kind, version.trim_start_matches("0:")) {
+            Ok(there) => there,
+            Err(_) if *state == "un" => return Known::seen(None, at),
+            Err(error) => return Known::unknown(error.to_string()),
+        };
+        match *state {
+            "ii" | "hi" => Known::seen(Some(there), at),
+            // Removed, or never there but known.
+            state if state.chars().nth(1).is_some_and(|c| matches!(c, 'n' | 'c')) => Known::seen(None, at),
+            // Half installed, or not configured, is not installed, and to install the target is the repair. What
+            // half a newer version has done already, nobody can tell.
+            _ if there <= package.version => Known::seen(None, at),
+            state => Known::unknown(format!(
+                "{} {version}, newer than the target, is half installed (dpkg says {state}); repair it: \
+                 `dpkg --configure -a`, or install the target by hand",
+                package.name
+            )),
+        }
     };
-    names.iter().map(|name| (name.clone(), one(name))).collect()
+    rollup.packages.iter().map(|package| (package.name.clone(), one(package))).collect()
 }
 
-/// Installers at work, as `ps -eo pid=,comm=` lists them.
+/// Why nothing can be told of a rollup's packages.
+pub(super) fn unknown(rollup: &Rollup, why: &str) -> Installed {
+    rollup.packages.iter().map(|package| (package.name.clone(), Known::unknown(why))).collect()
+}
+
+/// Installers at work, as `ps -o pid=,comm=,args=` lists them.
 pub(super) fn installers(processes: &str) -> Vec<String> {
     let one = |line: &str| {
-        let (pid, name) = line.trim().split_once(' ')?;
-        let name = name.trim();
-        INSTALLERS.contains(&name).then(|| format!("{name} (pid {pid})"))
+        let mut words = line.split_whitespace();
+        let (pid, name) = (words.next()?, words.next()?);
+        // Those that only wait, for a request or for the machine's shutdown, are not at work.
+        let waits = name == "packagekitd" || words.any(|word| word == "--wait-for-signal");
+        (INSTALLERS.contains(&name) && !waits).then(|| format!("{name} (pid {pid})"))
     };
-    // One that only waits for requests is not at work.
-    processes.lines().filter_map(one).filter(|found| !found.starts_with("packagekitd")).collect()
+    processes.lines().filter_map(one).collect()
 }
 
 #[cfg(test)]
@@ -68,23 +84,48 @@ mod tests {
         "2026-11-22T06:20:24Z".parse().unwrap()
     }
 
-    fn told(out: &str, code: i32) -> Installed {
-        installed(InstallKind::Deb, &["mailstore".into()], &Answer { code, out, err: "" }, at())
+    fn rollup(install: InstallKind, names: &[&str]) -> Rollup {
+        let package = |name: &&str| RollupPackage {
+            name: (*name).into(),
+            version: Version::parse(install, "1.2").unwrap(),
+            file: format!("{name}.deb"),
+            revision: 1,
+        };
+        Rollup { install, packages: names.iter().map(package).collect(), ..crate::guard::testing::rollup() }
+    }
+
+    fn told(out: &str, code: i32) -> Known<Option<Version>> {
+        let rollup = rollup(InstallKind::Deb, &["mailstore"]);
+        installed(&rollup, &Answer { code, out, err: "" }, at())["mailstore"].clone()
     }
 
     #[test]
-    fn a_half_configured_package_is_unknown_and_says_what_to_do() {
+    fn a_half_configured_package_is_not_installed() {
         let version = Version::parse(InstallKind::Deb, "1.2").unwrap();
-        assert_eq!(told("mailstore\t1.2\tii \n", 0)[&PackageName::new("mailstore")], Known::seen(Some(version), at()));
-        assert_eq!(told("", 1)[&PackageName::new("mailstore")], Known::seen(None, at()));
-        assert_eq!(told("mailstore\t1.2\tun \n", 0)[&PackageName::new("mailstore")], Known::seen(None, at()));
-        let half = &told("mailstore\t1.2\tiF \n", 0)[&PackageName::new("mailstore")];
-        assert!(matches!(half, Known::Unknown { why } if why.contains("half installed")), "{half:?}");
-        assert!(told("", 2)[&PackageName::new("mailstore")].is_unknown(), "the lock is held");
+        assert_eq!(told("mailstore\t1.2\tii \n", 0), Known::seen(Some(version), at()));
+        assert_eq!(told("", 1), Known::seen(None, at()));
+        assert_eq!(told("mailstore\t\tun \n", 0), Known::seen(None, at()));
+        assert_eq!(told("mailstore\t1.0\trc \n", 0), Known::seen(None, at()));
+        assert_eq!(told("mailstore\t1.2\tiF \n", 0), Known::seen(None, at()));
+        let newer = told("mailstore\t1.3\tiF \n", 0);
+        assert!(matches!(&newer, Known::Unknown { why } if why.contains("half installed")), "{newer:?}");
+        assert!(told("", 2).is_unknown(), "the lock is held");
+    }
+
+    #[test]
+    fn rpm_counts_what_is_missing_in_its_exit_status() {
+        let rollup = rollup(InstallKind::Rpm, &["a", "b", "c"]);
+        let out = "package a is not installed\npackage b is not installed\nc\t0:1.2-3\tii\n";
+        let told = |code| installed(&rollup, &Answer { code, out, err: "" }, at());
+        assert_eq!(told(2)["b"], Known::seen(None, at()));
+        assert_eq!(told(2)["c"], Known::seen(Version::parse(InstallKind::Rpm, "1.2-3").ok(), at()));
+        assert!(told(127)["c"].is_unknown(), "there is no rpm");
     }
 
     #[test]
     fn only_installers_count_as_such() {
-        assert_eq!(installers("  12 bash\n 99 dpkg\n7 packagekitd\n"), ["dpkg (pid 99)"]);
+        let waits = "8 unattended-upgr /usr/bin/python3 unattended-upgrade-shutdown --wait-for-signal";
+        let listed = format!("  12 bash bash\n 99 dpkg            dpkg -i x.deb\n7 packagekitd\n{waits}\n");
+        assert_eq!(installers(&listed), ["dpkg (pid 99)"]);
     }
 }

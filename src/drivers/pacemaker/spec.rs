@@ -14,9 +14,9 @@ use crate::model::{ActionKind, InstallKind, NodeName, Spread};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Spec {
-    /// How the nodes are reached.
-    #[serde(default)]
-    pub reach: Reach,
+    /// The node that rollward itself runs on: it is asked right here. All others are reached by the operator's OpenSSH
+    /// client.
+    pub local: Option<NodeName>,
     /// Where a node is reached, if not by its own name: what `ssh` takes, such as `root@10.0.0.1` or an alias.
     #[serde(default)]
     pub hosts: BTreeMap<NodeName, String>,
@@ -32,17 +32,6 @@ pub struct Spec {
 
 fn default_folder() -> String {
     "/var/lib/rollward".into()
-}
-
-/// How the nodes are reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Reach {
-    /// By the operator's OpenSSH client.
-    #[default]
-    Ssh,
-    /// This machine is the one node that is asked.
-    Local,
 }
 
 /// How a command gets its rights.
@@ -107,8 +96,8 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
             wrong(format!("/hosts/{node}"), format!("`{host}` is no host"), Some(help));
         }
     }
-    if spec.reach == Reach::Local && about.nodes.len() > 1 && spec.hosts.is_empty() {
-        // The others are asked through this node's own ssh.
+    if let Some(local) = spec.local.as_ref().filter(|local| !about.nodes.contains_key(*local)) {
+        wrong("/local".into(), format!("the cluster declares no node `{local}`"), None);
     }
     if !spec.folder.starts_with('/') || spec.folder.trim_end_matches('/').is_empty() {
         wrong("/folder".into(), format!("`{}` is no folder of ours; expected an absolute path", spec.folder), None);

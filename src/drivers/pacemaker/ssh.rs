@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::spec::{self, Reach, Rights, Spec};
+use super::spec::{self, Rights, Spec};
 use crate::model::NodeName;
 
 /// How long a connection may take to come about.
@@ -71,7 +71,7 @@ impl Way {
         }
         text.push_str(script);
         let mut child = self
-            .command(host, &text)
+            .command(node, host, &text)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -97,7 +97,12 @@ impl Way {
             );
             let ended = child.wait().await.map_err(|e| e.to_string())?;
             if !ended.success() {
-                return Err(explain(host, ended.code(), &String::from_utf8_lossy(&complaint)));
+                let way = if self.spec.local.as_ref() == Some(node) {
+                    "this machine".into()
+                } else {
+                    format!("ssh to {host}")
+                };
+                return Err(explain(&way, ended.code(), &String::from_utf8_lossy(&complaint)));
             }
             let said = String::from_utf8(said).map_err(|_| format!("the answer of {host} is no UTF-8"))?;
             Ok((talked?, said))
@@ -108,12 +113,12 @@ impl Way {
         }
     }
 
-    fn command(&self, host: &str, text: &str) -> Command {
+    fn command(&self, node: &NodeName, host: &str, text: &str) -> Command {
         let shell: &[&str] = match self.spec.rights {
             Rights::None => &["/bin/sh", "-c"],
             Rights::Sudo => &["sudo", "-n", "/bin/sh", "-c"],
         };
-        if self.spec.reach == Reach::Local {
+        if self.spec.local.as_ref() == Some(node) {
             let mut command = Command::new(shell.first().copied().unwrap_or("/bin/sh"));
             command.args(shell.iter().skip(1)).arg(text);
             return command;
@@ -187,7 +192,7 @@ impl Drop for Way {
 }
 
 /// What the client said, with what to do about it.
-fn explain(host: &str, code: Option<i32>, said: &str) -> String {
+fn explain(way: &str, code: Option<i32>, said: &str) -> String {
     let said = said.trim();
     let known: &[(&str, &str)] = &[
         (
@@ -209,8 +214,8 @@ fn explain(host: &str, code: Option<i32>, said: &str) -> String {
     let last = said.lines().last().unwrap_or("it said nothing");
     let last = last.strip_prefix("ssh: ").unwrap_or(last);
     match known.iter().find(|(sign, _)| said.contains(sign)) {
-        Some((_, advice)) => format!("ssh to {host}: {last}: {advice}"),
-        None => format!("ssh to {host} ended with {}: {last}", code.map_or("a signal".into(), |code| code.to_string())),
+        Some((_, advice)) => format!("{way}: {last}: {advice}"),
+        None => format!("{way} ended with {}: {last}", code.map_or("a signal".into(), |code| code.to_string())),
     }
 }
 
@@ -219,7 +224,7 @@ mod tests {
     use super::*;
 
     fn local() -> Way {
-        Way::new(Spec { reach: Reach::Local, ..Spec::default() })
+        Way::new(Spec { local: Some("n1".into()), ..Spec::default() })
     }
 
     #[tokio::test]
@@ -232,14 +237,14 @@ mod tests {
     #[tokio::test]
     async fn a_script_that_fails_or_hangs_says_so() {
         let failed = local().run(&"n1".into(), "echo oops >&2; exit 3", &[], Duration::from_secs(20)).await;
-        assert_eq!(failed.unwrap_err(), "n1: ssh to n1 ended with 3: oops");
+        assert_eq!(failed.unwrap_err(), "n1: this machine ended with 3: oops");
         let hung = local().run(&"n1".into(), "sleep 60", &[], Duration::from_millis(50)).await;
         assert!(hung.unwrap_err().contains("no answer"));
     }
 
     #[test]
     fn what_goes_wrong_says_what_to_do() {
-        let said = explain("root@n1", Some(255), "root@n1: Permission denied (publickey).");
+        let said = explain("ssh to root@n1", Some(255), "root@n1: Permission denied (publickey).");
         assert!(said.contains("the login was refused"), "{said}");
     }
 }

@@ -26,7 +26,6 @@ pub(super) struct Options {
     pub fencing: bool,
     pub symmetric: bool,
     pub maintenance: bool,
-    pub stop_all: bool,
 }
 
 /// A node as it is seen by another.
@@ -83,7 +82,6 @@ pub(super) struct Primitive {
 /// A constraint that keeps a resource off a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ban {
-    pub id: String,
     pub resource: String,
     pub node: String,
 }
@@ -119,7 +117,7 @@ impl Status {
             resources: resources.map(resource).collect::<Result<_, String>>()?,
             bans: bans
                 .filter(|ban| ban.attribute("weight").is_some_and(|w| w == "-1000000" || w == "-INFINITY"))
-                .map(|ban| Ok(Ban { id: text(ban, "id")?, resource: text(ban, "resource")?, node: text(ban, "node")? }))
+                .map(|ban| Ok(Ban { resource: text(ban, "resource")?, node: text(ban, "node")? }))
                 .collect::<Result<_, String>>()?,
         })
     }
@@ -130,8 +128,6 @@ fn options(node: Node<'_, '_>) -> Result<Options, String> {
         fencing: flag(node, "stonith-enabled")?,
         symmetric: flag(node, "symmetric-cluster")?,
         maintenance: flag(node, "maintenance-mode")?,
-        // Not said by the oldest versions.
-        stop_all: node.attribute("stop-all-resources") == Some("true"),
     })
 }
 

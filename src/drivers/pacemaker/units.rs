@@ -22,6 +22,13 @@ pub(super) struct Unit {
     pub members: BTreeSet<String>,
 }
 
+impl Unit {
+    /// Whether a resource is this unit, by its name, or one of its members. A bundle's replicas are called after it.
+    pub fn is_or_has(&self, name: &str, resource: &str) -> bool {
+        name == resource || name.split(':').next() == Some(resource) || self.members.contains(resource)
+    }
+}
+
 /// All units, by name, and the instances on each node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Units {

@@ -11,7 +11,7 @@ use crate::model::{Action, Evidence, Hold, NodeName, ReleaseKind, Rollup, Rollup
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Package,
-    judges: "Install; ahead of it, Stage, Pause, StopCluster and Handoff",
+    judges: "Install, and Uninstall where an older package is installed for it; ahead of them, Stage, Pause, StopCluster and Handoff",
     judges_finishing: false,
     says_no_to: "a package that nobody has declared, or that is not on the node with the declared SHA-256",
     judge,
@@ -22,7 +22,9 @@ pub(super) const RULE: Rule = Rule {
 fn needs<'a>(action: &'a Action, facts: &Facts<'a>) -> Option<(&'a NodeName, &'a Rollup, bool)> {
     match action {
         Action::Stage { node, .. } => Some((node, &facts.desired.nodes.get(node)?.rollup, false)),
-        _ => prospect(action, facts).filter(|p| !p.down).map(|p| (p.node, p.rollup, p.now)),
+        _ => prospect(action, facts)
+            .filter(|p| !p.down || p.rollup.install.goes_back_by_package())
+            .map(|p| (p.node, p.rollup, p.now)),
     }
 }
 
