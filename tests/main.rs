@@ -9,6 +9,7 @@ mod fencing;
 mod finish;
 mod idle;
 mod kill;
+mod lab;
 mod layers;
 mod manifests;
 mod mutants;

@@ -1,0 +1,58 @@
+//! Rolls in which nothing goes wrong.
+
+use super::host::Host;
+use super::left::Before;
+use super::probe::{Probes, TWO_ROLES};
+use super::{assert_rolled, stale};
+
+/// Two roles with addresses of their own, all nodes stale: as few handoffs as can be, and each role is out for no more
+/// than those.
+#[test]
+fn two_roles_are_rolled_with_the_fewest_handoffs() {
+    let Some(lab) = stale("two-roles") else { return };
+    let owners: Vec<_> = TWO_ROLES.iter().map(|(role, _)| lab.owner(role).unwrap()).collect();
+    assert_ne!(owners[0], owners[1], "the cluster spreads roles");
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    let probes = Probes::start(&lab, TWO_ROLES);
+    let report = host.roll();
+    let seen = probes.end();
+    assert_rolled(&lab, &before);
+
+    // Each role has left the node that it was on, and the third node was free.
+    assert_eq!(report["handoffs"]["floor"], 2, "{report}");
+    assert_eq!(report["handoffs"]["spent"], 2, "{report}");
+    let view = lab.view().unwrap();
+    for (seen, owner) in seen.iter().zip(owners) {
+        let role = &seen.role;
+        assert_eq!(lab.starts(role), 1, "{:#?}", lab.witnessed());
+        let new_owner = view.owner(role).unwrap();
+        assert_eq!(seen.answers, [format!("{role} 1.0 {owner}"), format!("{role} 1.1 {new_owner}")]);
+        assert_eq!(seen.outages.len(), 1, "{seen:?}");
+        let told = report["roles"].as_array().unwrap().iter().find(|told| told["name"] == **role).unwrap();
+        println!(
+            "{}; predicted {}, told {}",
+            seen.words(),
+            told["predictedOutageSeconds"],
+            told["observedOutageSeconds"]
+        );
+    }
+}
+
+/// A promoted instance is a role, and its node is active, while the node of one that is not promoted is passive.
+#[test]
+fn a_promoted_resource_is_rolled_as_a_role() {
+    let Some(lab) = stale("promoted") else { return };
+    let db = lab.owner("db").unwrap();
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "promoted");
+    let probes = Probes::start(&lab, &TWO_ROLES[..1]).and_promoted(&lab, "db-server");
+    let report = host.roll();
+    let seen = probes.end();
+    assert_rolled(&lab, &before);
+
+    assert_eq!(report["handoffs"]["spent"], 2, "{report}");
+    seen.iter().for_each(|seen| println!("{}", seen.words()));
+    assert_eq!(seen[0].answers.len(), 2, "{seen:?}");
+    assert_eq!(seen[1].answers, [db, lab.owner("db").unwrap()]);
+}

@@ -1,0 +1,88 @@
+//! Daemons that are killed, power that fails, and plugs that are pulled, in the middle of a roll.
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::cluster::{Lab, Plug};
+use super::host::Host;
+use super::left::Before;
+use super::probe::{Probes, TWO_ROLES};
+use super::{assert_rolled, installing, stale, until};
+
+/// The management host cannot reach the node while it installs: the install goes on, and is found done, not done again.
+#[test]
+fn the_management_network_is_cut_during_an_install() {
+    let Some(lab) = stale("two-roles") else { return };
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    host.package("1.1", "sleep 5");
+    let daemon = host.start("told");
+    let node = installing(&lab, "1.1");
+    lab.cut(&node, Plug::Management);
+    until("it is installed", || lab.version(&node) == "1.1 ii");
+    // Long enough for a look that finds the node out of reach.
+    sleep(Duration::from_secs(15));
+    assert_eq!(installs(&lab), [(node.clone(), 1)].into(), "nothing else is begun beside a node that is out");
+    lab.heal(&node);
+    daemon.until_told("  converged  ");
+    drop(daemon);
+    assert_rolled(&lab, &before);
+    assert!(installs(&lab).values().all(|times| *times == 1), "{:#?}", lab.witnessed());
+}
+
+/// A node that is cut off from the others believes what it likes, and is not used, nor asked to change anything.
+#[test]
+fn a_minority_is_not_used() {
+    let Some(lab) = stale("two-roles") else { return };
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    host.package("1.1", "sleep 5");
+    let daemon = host.start("told");
+    let node = installing(&lab, "1.1");
+    lab.cut(&node, Plug::Cluster);
+    until("it has lost quorum", || lab.view_of(&node).is_some_and(|view| !view.quorum));
+    until("it is installed", || lab.version(&node) == "1.1 ii");
+    let store = lab.on(&node, "cibadmin -Q -o configuration");
+    let more = lab.on(&node, "cat /var/log/witness");
+    sleep(Duration::from_secs(15));
+    assert_eq!(lab.on(&node, "cibadmin -Q -o configuration"), store, "the minority was told something");
+    assert_eq!(lab.on(&node, "cat /var/log/witness"), more, "something was installed in the minority");
+    assert_eq!(installs(&lab).len(), 1, "nothing else is begun beside a node that is out");
+    lab.heal(&node);
+    daemon.until_told("  converged  ");
+    drop(daemon);
+    assert_rolled(&lab, &before);
+    assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
+}
+
+/// The active node loses power while another is being updated: its role fails over, and the roll goes on.
+#[test]
+fn a_role_fails_over_in_the_middle_of_the_roll() {
+    let Some(lab) = stale("two-roles") else { return };
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    host.package("1.1", "sleep 3");
+    let probes = Probes::start(&lab, TWO_ROLES);
+    let daemon = host.start("told");
+    let preparing = installing(&lab, "1.1");
+    let active = lab.owner("mail").unwrap();
+    assert_ne!(preparing, active);
+    lab.kill(&active);
+    until("its role is served elsewhere", || lab.owner("mail").is_some_and(|owner| owner != active));
+    sleep(Duration::from_secs(5));
+    lab.boot(&active);
+    daemon.until_told("  converged  ");
+    drop(daemon);
+    assert_rolled(&lab, &before);
+    probes.end().iter().for_each(|seen| println!("{}", seen.words()));
+}
+
+/// How often the new version was installed, by node.
+fn installs(lab: &Lab) -> BTreeMap<String, usize> {
+    let mut by_node = BTreeMap::new();
+    for line in lab.witnessed().into_iter().filter(|line| line.what.starts_with("package postinst 1.1")) {
+        *by_node.entry(line.node).or_default() += 1;
+    }
+    by_node
+}
