@@ -1,4 +1,5 @@
 mod checker;
+mod claim;
 mod cli;
 mod clock;
 mod daemon;

@@ -43,8 +43,6 @@ pub struct Memory {
     pub trouble: Option<String>,
     /// Why the cluster is not ours, where we have tried to claim it and nothing else holds us: for telling people.
     pub(super) unclaimed: Option<Hold>,
-    /// Whether the marks could be read in the last look.
-    pub saw_marks: bool,
     /// The members of the last look, if every node's membership was known.
     pub(super) members: Option<BTreeSet<NodeName>>,
     /// Where each role was.

@@ -24,7 +24,6 @@ use crate::record::{EntryKind, RollCounts};
 impl Turn {
     /// Takes note of what a look shows.
     pub(super) fn note(&mut self, seen: &Observation, around: Around<'_>) {
-        self.memory.saw_marks = !seen.marks.is_unknown();
         self.note_members(seen, around.now);
         self.note_foreign_claim(seen, around.now);
         self.note_outcomes(seen, around.now);
