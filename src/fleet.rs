@@ -190,7 +190,9 @@ impl Fleet {
                     && let Some(facts) = self.facts.clusters.get_mut(name)
                 {
                     facts.roll = RollState::InRoll;
-                    facts.in_the_middle.extend(permit.action().node().cloned());
+                    if let Known::Known { value: nodes, .. } = &mut facts.in_the_middle {
+                        nodes.extend(permit.action().node().cloned());
+                    }
                 }
                 Step::Do(Effect::Perform(permit))
             }

@@ -8,6 +8,7 @@ mod estates;
 mod explain;
 mod fencing;
 mod finish;
+mod fleet;
 mod idle;
 mod kill;
 mod lab;

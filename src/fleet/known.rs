@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::Mode;
+use crate::desired::{Mode, NodeSpec};
 use crate::guard::{ClusterFacts, FleetFacts, RollState, roll_has_begun};
 use crate::model::{Action, ClusterName, Known, MarkKind, NodeName, NodeRef, Phase, RollupName};
 use crate::observed::{Membership, Node, Observation};
@@ -12,7 +12,7 @@ use crate::reconcile::Turn;
 /// Where a failure was seen: rollup and signature.
 type Failures = BTreeMap<(RollupName, String), BTreeSet<NodeRef>>;
 
-/// What others need to know of a cluster after a look at it.
+/// What others need to know of a cluster after a look at it. What this look cannot tell of its roll is as it was before.
 pub(super) fn cluster_facts(turn: &Turn, fleet: &FleetFacts) -> ClusterFacts {
     let desired = &turn.desired;
     let standby_clusters: BTreeSet<_> =
@@ -23,7 +23,7 @@ pub(super) fn cluster_facts(turn: &Turn, fleet: &FleetFacts) -> ClusterFacts {
         acts: desired.mode == Mode::Act,
         standby_clusters,
         nodes: BTreeMap::new(),
-        in_the_middle: BTreeSet::new(),
+        in_the_middle: Known::unknown("not looked at yet"),
     };
     let Some(look) = &turn.memory.last_look else { return facts };
     let seen = &*look.seen;
@@ -37,7 +37,9 @@ pub(super) fn cluster_facts(turn: &Turn, fleet: &FleetFacts) -> ClusterFacts {
         })
         .map(|(name, node)| (name.clone(), (node.installed.clone(), is_out(node))))
         .collect();
-    ClusterFacts { roll: roll_state(turn, seen, &look.decision), nodes, in_the_middle: middle(turn, seen), ..facts }
+    let before = fleet.clusters.get(&desired.name).map_or(&RollState::Unknown, |before| &before.roll);
+    let roll = roll_state(turn, seen, &look.decision, before);
+    ClusterFacts { roll, nodes, in_the_middle: middle(turn, seen), ..facts }
 }
 
 /// Out of service: not a full member, or paused by anybody.
@@ -49,13 +51,23 @@ fn is_out(node: &Node) -> Known<bool> {
     }
 }
 
-fn roll_state(turn: &Turn, seen: &Observation, decision: &Decision) -> RollState {
+fn roll_state(turn: &Turn, seen: &Observation, decision: &Decision, before: &RollState) -> RollState {
     if matches!(decision, Decision::Converged) {
         return RollState::Converged { since: turn.memory.converged_since };
     }
     // What was begun after the look counts too.
-    let begun = roll_has_begun(&turn.desired, seen) || pending_begins(turn).next().is_some();
-    if begun { RollState::InRoll } else { RollState::Waiting }
+    if roll_has_begun(&turn.desired, seen) || pending_begins(turn).next().is_some() {
+        return RollState::InRoll;
+    }
+    let untold = |(name, spec): (&NodeName, &NodeSpec)| {
+        seen.nodes.get(name).is_none_or(|node| spec.rollup.standing(&node.installed).is_err())
+    };
+    match before {
+        // A half that is updated may be the one that does not answer.
+        RollState::InRoll if seen.marks.is_unknown() || turn.desired.nodes.iter().any(untold) => RollState::InRoll,
+        RollState::Unknown | RollState::Converged { .. } if seen.marks.is_unknown() => RollState::Unknown,
+        _ => RollState::Waiting,
+    }
 }
 
 /// Begins that were given to the driver and whose end has not been seen.
@@ -64,15 +76,18 @@ fn pending_begins(turn: &Turn) -> impl Iterator<Item = &Action> {
 }
 
 /// The nodes that are in the middle of being worked on.
-fn middle(turn: &Turn, seen: &Observation) -> BTreeSet<NodeName> {
-    let marked = seen.known_marks().filter_map(|m| match &m.kind {
-        MarkKind::Pause { node } => Some(node.clone()),
-        MarkKind::InProgress { action } if action.phase() == Phase::Begin => action.node().cloned(),
-        _ => None,
-    });
+fn middle(turn: &Turn, seen: &Observation) -> Known<BTreeSet<NodeName>> {
     let begun = pending_begins(turn).filter_map(Action::node).cloned();
     let working = seen.nodes.iter().filter(|(_, n)| n.running_work().is_some()).map(|(name, _)| name.clone());
-    marked.chain(begun).chain(working).collect()
+    let unmarked: BTreeSet<NodeName> = begun.chain(working).collect();
+    seen.marks.map(|marks| {
+        let marked = marks.iter().filter_map(|m| match &m.kind {
+            MarkKind::Pause { node } => Some(node.clone()),
+            MarkKind::InProgress { action } if action.phase() == Phase::Begin => action.node().cloned(),
+            _ => None,
+        });
+        marked.chain(unmarked.iter().cloned()).collect()
+    })
 }
 
 /// True if the difference may matter to another cluster; ages do not.
@@ -91,7 +106,7 @@ pub(super) fn differ(old: &ClusterFacts, new: &ClusterFacts) -> bool {
     old.roll != new.roll
         || old.canary != new.canary
         || old.acts != new.acts
-        || old.in_the_middle != new.in_the_middle
+        || value(&old.in_the_middle) != value(&new.in_the_middle)
         || out(old) != out(new)
 }
 

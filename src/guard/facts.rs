@@ -100,14 +100,15 @@ pub struct ClusterFacts {
     /// What was last seen installed on its nodes, and whether each is out of service; only for nodes that hold
     /// standby copies, or whose cluster has roles that do.
     pub nodes: BTreeMap<NodeName, (Installed, Known<bool>)>,
-    /// The nodes in the middle of which it is: an action on a node has begun and the node is not back.
-    pub in_the_middle: BTreeSet<NodeName>,
+    /// The nodes in the middle of which it is: an action on a node has begun and the node is not back. Unknown as long
+    /// as its marks cannot be read.
+    pub in_the_middle: Known<BTreeSet<NodeName>>,
 }
 
 /// Where a cluster is in its roll.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RollState {
-    /// Not looked at yet.
+    /// Not looked at yet, or no look could tell.
     Unknown,
     /// It has work to do and has begun none of it.
     Waiting,

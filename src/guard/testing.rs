@@ -302,7 +302,7 @@ pub fn cluster_facts(roll: RollState) -> ClusterFacts {
         acts: true,
         standby_clusters: BTreeSet::new(),
         nodes: BTreeMap::new(),
-        in_the_middle: BTreeSet::new(),
+        in_the_middle: Known::seen(BTreeSet::new(), Time::UNIX_EPOCH),
     }
 }
 

@@ -228,7 +228,8 @@ fn move_off(node: &NodeName, facts: &Facts<'_>) -> Option<Action> {
     })
 }
 
-/// Where an auxiliary group goes: a node at its target first, then the one with the fewest groups, then by name.
+/// Where an auxiliary group goes: a node at its target first, then the one with the fewest groups, then by name. Where
+/// the rules allow no move yet, the best one's refusal is the reason that people are told.
 fn refuge<'a>(
     from: &NodeName,
     name: &GroupName,
@@ -244,9 +245,10 @@ fn refuge<'a>(
     };
     let mut refuges: Vec<_> = seen.nodes.keys().filter(possible).collect();
     refuges.sort_by_cached_key(|to| (standing(to, facts) != Ok(Standing::Current), seen.owned_by(to).count()));
-    refuges
-        .into_iter()
-        .find(|to| allows(&Action::MoveGroup { group: name.clone(), from: from.clone(), to: (*to).clone() }, facts))
+    let may = |to: &&&NodeName| {
+        allows(&Action::MoveGroup { group: name.clone(), from: from.clone(), to: NodeName::clone(to) }, facts)
+    };
+    refuges.iter().find(may).or(refuges.first()).copied()
 }
 
 /// What brings a node back to service before its pause goes: its cluster service, its services, its copies.

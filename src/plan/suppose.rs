@@ -438,7 +438,7 @@ impl Supposed {
             self.desired.groups.values().flat_map(|group| group.standby_targets.iter().cloned()).collect();
         for target in targets {
             let Some(cluster) = self.fleet.clusters.get_mut(&target.cluster) else { continue };
-            cluster.in_the_middle.clear();
+            cluster.in_the_middle.suppose(BTreeSet::new(), now);
             let (installed, out) =
                 cluster.nodes.entry(target.node).or_insert_with(|| (Default::default(), Known::unknown("")));
             out.suppose(false, now);

@@ -326,7 +326,7 @@ spec:
                     acts: true,
                     standby_clusters: Default::default(),
                     nodes: [(node, (installed.into_iter().collect(), Known::seen(false, NOW)))].into(),
-                    in_the_middle: BTreeSet::new(),
+                    in_the_middle: Known::seen(BTreeSet::new(), NOW),
                 };
                 fixed.fleet.clusters.insert(standby, facts);
             }

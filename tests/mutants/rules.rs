@@ -169,7 +169,7 @@ pub fn mutants() -> Vec<Mutant> {
             |action, facts| {
                 among(R::StandbyFirst, action, facts, |fleet| {
                     for cluster in fleet.clusters.values_mut() {
-                        cluster.in_the_middle.clear();
+                        set(&mut cluster.in_the_middle, Default::default());
                     }
                 })
             },

@@ -30,6 +30,9 @@ pub(super) const RULE: Rule = Rule {
     checks: super::no_checks,
 };
 
+const IN_THE_MIDDLE: &str = "in the middle of its own update";
+const NOT_YET: &str = "not looked at yet";
+
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let Some(coming) = prospect(action, facts) else { return Ok(()) };
     // Most groups have no standby copies.
@@ -87,11 +90,7 @@ fn as_source(coming: Prospect<'_>, name: &GroupName, group: &Group, facts: &Fact
     }
     for target in declared() {
         not_above(coming, name, target, facts)?;
-        if is_in_the_middle(coming.node, target, facts) {
-            let evidence =
-                Evidence::timeless(format!("the standby target {target} of {name}"), "in the middle of its own update");
-            return hold(coming, evidence, ReleaseKind::Progress, format!("released when {target} is back"));
-        }
+        target_is_settled(coming, name, target, facts)?;
     }
     Ok(())
 }
@@ -185,33 +184,40 @@ fn source_is_settled(
     role: &GroupName,
     facts: &Facts<'_>,
 ) -> Result<(), Hold> {
+    let not_yet = Known::unknown(NOT_YET);
     let middle = if *cluster == facts.desired.name {
         let serves = |n: &NodeName| facts.seen.groups.get(role).is_some_and(|g| serves(n, role, g, facts));
         facts.seen.nodes.keys().find(|n| *n != coming.node && serves(n) && is_worked_on(n, facts))
     } else {
-        match facts.fleet.clusters.get(cluster) {
-            Some(source) => source.in_the_middle.first(),
-            None => {
-                let fact = format!("{cluster}, which serves {role},");
-                let evidence = Evidence::timeless(fact, "unknown: not looked at yet");
+        match facts.fleet.clusters.get(cluster).map_or(&not_yet, |source| &source.in_the_middle) {
+            Known::Known { value, .. } => value.first(),
+            unknown @ Known::Unknown { .. } => {
+                let evidence = Evidence::of(format!("{cluster}, which serves {role},"), unknown, |_| String::new());
                 let what = format!("released when {cluster} has been looked at");
                 return hold(coming, evidence, ReleaseKind::Observation, what);
             }
         }
     };
     let Some(node) = middle else { return Ok(()) };
-    let fact = format!("{cluster}/{node}, a node of the source of {role},");
-    let evidence = Evidence::timeless(fact, "in the middle of its own update");
+    let evidence = Evidence::timeless(format!("{cluster}/{node}, a node of the source of {role},"), IN_THE_MIDDLE);
     hold(coming, evidence, ReleaseKind::Progress, format!("released when {cluster}/{node} is back"))
 }
 
-/// Whether the target of a source's node is out because it is being worked on.
-fn is_in_the_middle(node: &NodeName, target: &NodeRef, facts: &Facts<'_>) -> bool {
-    if target.cluster == facts.desired.name {
-        target.node != *node && is_worked_on(&target.node, facts)
+/// No node of a source goes out while a standby target of it is out because it is being worked on.
+fn target_is_settled(coming: Prospect<'_>, role: &GroupName, target: &NodeRef, facts: &Facts<'_>) -> Result<(), Hold> {
+    let fact = || format!("the standby target {target} of {role}");
+    let evidence = if target.cluster == facts.desired.name {
+        let out = target.node != *coming.node && is_worked_on(&target.node, facts);
+        out.then(|| Evidence::timeless(fact(), IN_THE_MIDDLE))
     } else {
-        facts.fleet.clusters.get(&target.cluster).is_some_and(|c| c.in_the_middle.contains(&target.node))
-    }
+        let middle = facts.fleet.clusters.get(&target.cluster).map(|target| &target.in_the_middle);
+        middle.filter(|middle| middle.possibly(|nodes| nodes.contains(&target.node))).map(|middle| match middle {
+            Known::Known { .. } => Evidence::timeless(fact(), IN_THE_MIDDLE),
+            unknown @ Known::Unknown { .. } => Evidence::of(fact(), unknown, |_| String::new()),
+        })
+    };
+    let Some(evidence) = evidence else { return Ok(()) };
+    hold(coming, evidence, ReleaseKind::Progress, format!("released when {target} is back"))
 }
 
 /// Another standby target of the same role.

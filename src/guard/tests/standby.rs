@@ -84,7 +84,7 @@ fn a_relation_that_is_only_observed_asks_for_its_line() {
 fn a_source_waits_while_its_target_is_in_the_middle() {
     let mut story = source(NEW);
     if let Some(facts) = story.fleet.clusters.get_mut("scr-01") {
-        facts.in_the_middle.insert("SCR2".into());
+        facts.in_the_middle.suppose(["SCR2".into()].into(), story.now);
     }
     refuses(
         &story,
@@ -140,7 +140,7 @@ fn one_standby_target_of_a_role_is_out_at_a_time() {
 fn no_target_goes_out_while_its_source_is_in_the_middle() {
     let mut story = target();
     if let Some(facts) = story.fleet.clusters.get_mut("src") {
-        facts.in_the_middle.insert("S1".into());
+        facts.in_the_middle.suppose(["S1".into()].into(), story.now);
     }
     refuses(
         &story,

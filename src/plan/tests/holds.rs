@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::desired::{HandoffWhen, Topology};
 use crate::model::{Known, RuleName};
-use crate::observed::{Copy, CopyStatus, Membership};
+use crate::observed::{Copy, CopyStatus, GroupState, Membership};
 use crate::plan::testing::{NEW, OLD, World, now, rules_of};
 use crate::plan::{Decision, explain};
 
@@ -128,4 +128,19 @@ fn a_live_foreign_claim_is_waited_for() {
     });
     assert!(world.next().contains("fence"), "{}", world.next());
     assert_eq!(world.plan().steps, []);
+}
+
+/// It will be there in a moment: that is no deadlock, and nothing is paused for it meanwhile.
+#[test]
+fn a_group_that_is_on_its_way_is_waited_for() {
+    let world = World::scc(3, 1)
+        .installed("N2", NEW)
+        .with(|world| world.group_mut("Cluster Group").state.suppose(GroupState::Pending, now()));
+    assert_eq!(world.next(), "wait: active-node, precondition");
+    assert!(
+        world.story().contains("MoveGroup \"Cluster Group\" from N3 to N2\nInstall ru8 on N3\n"),
+        "{}",
+        world.story()
+    );
+    assert_eq!(world.plan().handoffs.planned, 1);
 }
