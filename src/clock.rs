@@ -73,6 +73,14 @@ impl FleetClock {
         Some(by)
     }
 
+    /// How many times faster than the host's it goes, if it does.
+    pub fn factor(&self) -> Option<u32> {
+        match self.pace {
+            Pace::Times(factor) => Some(factor),
+            Pace::Host(_) | Pace::Virtual(_) => None,
+        }
+    }
+
     /// True if the clock moves only when told.
     pub fn is_virtual(&self) -> bool {
         matches!(self.pace, Pace::Virtual(_))

@@ -3,11 +3,13 @@
 //! It carries out effects and decides nothing. It may be killed at any point: see [`crate::reconcile`].
 
 mod door_keeper;
+mod manage;
 mod manifests;
 mod open;
 mod report;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -19,22 +21,24 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::clock::{self, FleetClock};
-use crate::desired::{Cluster, Desired};
+use crate::desired::Desired;
 use crate::door::{self, Request};
 use crate::drivers::Driver;
 use crate::fleet::simulated::claimed;
 use crate::fleet::{Fleet, Step};
-use crate::guard::{Forecast, History, RuleSet, Stop};
+use crate::guard::{RuleSet, Stop};
 use crate::model::time::Clock;
-use crate::model::{Answer, ClusterName, Holder, NodeName, Time};
-use crate::plan;
-use crate::reconcile::{Around, Effect, Input, Turn, memory};
-use crate::record::{Change, Entry, EntryKind, FolderLock, OpenMode, Roll, Store, learned};
+use crate::model::{Answer, ClusterName, Holder, NodeName};
+use crate::reconcile::{Around, Effect, Input, Turn};
+use crate::record::{Change, Entry, EntryKind, FolderLock, OpenMode, Roll, Store};
 
 pub use report::{ClusterReport, Ended, Report};
 
 /// The slow look at the manifests' folder: the net under lost file events, and under file systems that send none.
 const SLOW_POLL: Duration = Duration::from_secs(5);
+
+/// How long a cluster is left alone whose driver has panicked.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
 
 /// What a run needs to know.
 pub struct RunOptions {
@@ -119,6 +123,10 @@ struct Daemon<'a> {
     tasks: JoinSet<(ClusterName, Input)>,
     actions: BTreeMap<ClusterName, u64>,
     rolls: BTreeMap<ClusterName, Roll>,
+    /// The stop cords of the record, as they were last read.
+    stops: Vec<Stop>,
+    /// Clusters whose drivers could not be opened, and why.
+    unmanaged: BTreeMap<ClusterName, String>,
     tell: &'a mut (dyn FnMut(Told<'_>) + Send),
 }
 
@@ -137,6 +145,7 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
     let (door_send, mut door) = mpsc::channel(64);
     let _door = door::open(&lock, Arc::new(door_keeper::Keeper { to: door_send })).map_err(|e| state(&e))?;
     let rolls = store.rolls().map_err(|e| state(&e))?;
+    let stops = store.stops().map_err(|e| state(&e))?;
     let mut daemon = Daemon {
         store,
         clock,
@@ -148,6 +157,8 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
         tasks: JoinSet::new(),
         actions: BTreeMap::new(),
         rolls,
+        stops,
+        unmanaged: BTreeMap::new(),
         tell,
         options,
     };
@@ -157,78 +168,6 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
 }
 
 impl Daemon<'_> {
-    /// Takes in what the manifests in force say, cluster by cluster.
-    fn populate(&mut self) {
-        let now = self.clock.now();
-        self.govern(now);
-        let wanted: Vec<_> = self.desired.clusters.values().cloned().collect();
-        for cluster in wanted {
-            let forecast = self.forecast(&cluster);
-            if self.fleet.turn(&cluster.name).is_some() {
-                if let Some(driver) = self.drivers.get(&cluster.name) {
-                    driver.learn(&cluster, &self.desired.rollups);
-                }
-                self.fleet.change(&cluster, &self.desired.revision, forecast, now);
-                continue;
-            }
-            let driver = match self.drivers.get(&cluster.name) {
-                Some(driver) => Arc::clone(driver),
-                None => match open::one(&cluster, &self.desired, &self.options, &self.clock) {
-                    Ok(driver) => driver,
-                    Err(why) => {
-                        (self.tell)(Told::Note(&format!("{}: not managed: {why}", cluster.name)));
-                        continue;
-                    }
-                },
-            };
-            let mut history = History::new(self.holder.clone());
-            history.approvals = self.store.approvals(&cluster.name).unwrap_or_default();
-            history.waivers = self.store.waivers(&cluster.name).unwrap_or_default();
-            self.drivers.insert(cluster.name.clone(), Arc::clone(&driver));
-            self.fleet.put(&cluster, &self.desired.revision, forecast, driver.traits(), history, now);
-            if let Some(turn) = self.fleet.turn_mut(&cluster.name)
-                && let Some(roll) = self.rolls.get(&cluster.name)
-            {
-                turn.memory.roll = Some(memory::Roll {
-                    started: roll.started,
-                    finished: roll.ended,
-                    counts: roll.counts,
-                    ..memory::Roll::default()
-                });
-            }
-        }
-        let gone: Vec<_> = self
-            .fleet
-            .turns()
-            .map(|(name, _)| name.clone())
-            .filter(|n| !self.desired.clusters.contains_key(n))
-            .collect();
-        for name in gone {
-            self.fleet.forget(&name);
-            self.drivers.remove(&name);
-        }
-    }
-
-    fn forecast(&self, cluster: &Cluster) -> Forecast {
-        let declared = plan::forecast(cluster, &BTreeMap::new());
-        match self.store.samples(&cluster.name) {
-            Ok(samples) if !samples.is_empty() => learned::forecast(&declared.by_kind, &samples),
-            _ => declared,
-        }
-    }
-
-    fn govern(&mut self, now: Time) {
-        let committed = self.desired.stops.iter().map(|s| Stop {
-            why: s.why.clone(),
-            labels: s.labels.clone(),
-            place: Some(s.place.clone()),
-            since: None,
-        });
-        // Stop cords that cannot be read are not lifted: without the record nothing begins anyhow.
-        let stops = committed.chain(self.store.stops().unwrap_or_default()).collect();
-        self.fleet.govern(&self.desired.fleet, stops, now);
-    }
-
     async fn run(&mut self, door: &mut mpsc::Receiver<(Request, oneshot::Sender<Value>)>) -> Ended {
         let mut terminate = signals();
         let started = clock::monotonic();
@@ -257,7 +196,6 @@ impl Daemon<'_> {
             let event = tokio::select! {
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => match done {
                     Ok((name, input)) => Event::Input(name, input),
-                    // A driver that panicked has answered nothing; its loop begins anew with a look.
                     Err(_) => Event::Time,
                 },
                 () = wait => Event::Time,
@@ -320,10 +258,15 @@ impl Daemon<'_> {
                 Effect::SleepUntil(_) | Effect::Done => return,
                 effect => {
                     let mut later = Box::pin(async move { carry_out(&*driver, effect).await });
-                    match later.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                        Poll::Ready(input) => input,
-                        Poll::Pending => {
-                            self.tasks.spawn(async move { (name, later.await) });
+                    let at_once = || later.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    match catch_unwind(AssertUnwindSafe(at_once)) {
+                        Ok(Poll::Ready(input)) => input,
+                        Ok(Poll::Pending) => {
+                            self.tasks.spawn(async move { (name, answered(tokio::spawn(later)).await) });
+                            return;
+                        }
+                        Err(_) => {
+                            self.tasks.spawn(async move { (name, no_answer().await) });
                             return;
                         }
                     }
@@ -355,12 +298,6 @@ impl Daemon<'_> {
         None
     }
 
-    fn gone(&mut self, name: &ClusterName) {
-        self.drivers.remove(name);
-        self.manifests.forget(name);
-        (self.tell)(Told::Note(&format!("{name}: nothing of ours is left in it; forgotten")));
-    }
-
     fn record(&mut self, entries: &[Entry]) -> Result<(), Arc<str>> {
         for entry in entries {
             (self.tell)(Told::Entry(entry));
@@ -389,17 +326,6 @@ impl Daemon<'_> {
         }
     }
 
-    fn reload(&mut self) {
-        let now = clock::wall();
-        if let Some(desired) = self.manifests.reload(now, &self.store, self.tell) {
-            self.desired = desired;
-            self.populate();
-        } else if !self.clock.is_virtual() {
-            return;
-        }
-        self.govern(self.clock.now());
-    }
-
     /// Whether there is nothing left to do, if that is when to end.
     fn ended(&self) -> Option<Ended> {
         if !self.options.until_converged || self.fleet.turns().any(|(_, t)| t.memory.last_look.is_none()) {
@@ -413,7 +339,7 @@ impl Daemon<'_> {
                 && self.drivers.values().all(|d| d.world().is_none_or(|w| w.next_event().is_none()));
             return still.then_some(Ended::Held);
         }
-        Some(if self.fleet.is_converged() { Ended::Converged } else { Ended::Held })
+        Some(if self.fleet.is_converged() && self.unmanaged.is_empty() { Ended::Converged } else { Ended::Held })
     }
 
     fn holds_claim(&self, turn: &Turn) -> bool {
@@ -467,6 +393,21 @@ async fn carry_out(driver: &dyn Driver, effect: Effect) -> Input {
     }
 }
 
+/// A driver's answer.
+async fn answered(task: tokio::task::JoinHandle<Input>) -> Input {
+    match task.await {
+        Ok(input) => input,
+        Err(_) => no_answer().await,
+    }
+}
+
+/// A driver that panicked has answered nothing: its loop begins anew with a look, and not at once, for it may well panic
+/// again.
+async fn no_answer() -> Input {
+    tokio::time::sleep(AFTER_PANIC).await;
+    Input::Wake
+}
+
 /// An error and what it came from, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -506,4 +447,17 @@ fn signals() -> mpsc::Receiver<()> {
         });
     }
     receive
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_driver_that_panics_has_answered_nothing_and_its_loop_looks_again() {
+        let panics = tokio::spawn(async { panic!("a driver's bug") });
+        assert!(matches!(answered(panics).await, Input::Wake));
+        let answers = tokio::spawn(async { Input::Recorded(Ok(())) });
+        assert!(matches!(answered(answers).await, Input::Recorded(Ok(()))));
+    }
 }

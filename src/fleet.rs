@@ -75,7 +75,7 @@ impl Fleet {
             history,
             memory,
         );
-        self.forget(&name);
+        self.let_go(&name);
         self.slots.insert(name.clone(), Slot { turn, wake: Wake::Due(now), wakes_at: now, again: false });
         self.queue.insert((now, name));
         self.relate();
@@ -94,6 +94,11 @@ impl Fleet {
 
     /// Lets go of a cluster without another word to it.
     pub fn forget(&mut self, name: &ClusterName) {
+        self.let_go(name);
+        self.relate();
+    }
+
+    fn let_go(&mut self, name: &ClusterName) {
         if let Some(slot) = self.slots.remove(name) {
             self.queue.remove(&(slot.wakes_at, name.clone()));
         }
@@ -171,6 +176,10 @@ impl Fleet {
     /// Gives a cluster's loop the answer to its last effect.
     pub fn input(&mut self, name: &ClusterName, input: Input, now: Time) -> Step {
         let Some(slot) = self.slots.get_mut(name) else { return Step::Gone };
+        if slot.turn.is_asleep() {
+            // An answer to an earlier loop of this name.
+            return Step::Asleep;
+        }
         match slot.turn.step(input, Around { fleet: &self.facts, now }) {
             Effect::SleepUntil(wake) => {
                 slot.wake = if std::mem::take(&mut slot.again) { Wake::Due(now) } else { wake };
@@ -181,7 +190,6 @@ impl Fleet {
             }
             Effect::Done => {
                 self.forget(name);
-                self.relate();
                 Step::Gone
             }
             Effect::Perform(permit) => {

@@ -262,6 +262,59 @@ fn another_checkout_is_put_in_the_folders_place() {
     assert!(!host.told().contains("forgotten"), "a cluster was let go of:\n{}", host.told());
 }
 
+/// One clock serves the whole fleet, also those who come later: a real cluster's windows are not a simulated one's.
+#[test]
+fn a_cluster_whose_clock_does_not_go_with_the_others_is_not_managed() {
+    let mut host = Host::new();
+    host.write("policy.yaml", POLICY);
+    host.write("mbx.yaml", &pair("act", "max"));
+    host.start(&[]);
+    host.until_told("converged");
+    let second = |scale| pair("act", scale).replace("mbx-ccr-01", "mbx-ccr-02").replace("EXNODE", "NODE");
+    host.write("second.yaml", &second("60"));
+    host.until_told("mbx-ccr-02: not managed: one clock serves the whole fleet");
+    // It is tried again with every slow look at the manifests, and told of once.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(host.told().matches("not managed").count(), 1, "{}", host.told());
+    assert!(!host.told().contains("NODE2 (1@"), "{}", host.told());
+    host.write("second.yaml", &second("max"));
+    host.until_told("Install exchange-2007-sp3-ru8-v3 on NODE1");
+}
+
+/// A manifest that names another driver means another cluster: what was begun in the one that was is finished there.
+#[test]
+fn a_cluster_that_gets_another_driver_is_let_go_of_first() {
+    let mut host = Host::new();
+    host.write("policy.yaml", POLICY);
+    host.write("mbx.yaml", &pair("act", "60"));
+    host.start(&["--world", "world"]);
+    host.until_told("begin      Install exchange-2007-sp3-ru8-v3 on EXNODE2");
+    host.write(
+        "mbx.yaml",
+        "apiVersion: rollward/v1
+kind: Rollup
+metadata: {name: mail}
+spec: {install: deb, packages: [{name: mail, version: 2.0-1, file: mail_2.0-1_amd64.deb}]}
+---
+apiVersion: rollward/v1
+kind: Cluster
+metadata: {name: mbx-ccr-01}
+spec:
+  mode: act
+  topology: generic
+  rollup: mail
+  policy: night
+  nodes: {EXNODE1: {}, EXNODE2: {}}
+  driver: {pacemaker: {}}
+",
+    );
+    host.until_told("mbx-ccr-01: nothing of ours is left in it; forgotten");
+    host.until_told("mbx-ccr-01: not managed: one clock serves the whole fleet");
+    assert!(host.told().contains("Resume EXNODE2"), "{}", host.told());
+    let world = std::fs::read_to_string(host.path("world/mbx-ccr-01/world.json")).unwrap();
+    assert!(world.contains("\"marks\":[]"), "something of ours is left: {world}");
+}
+
 /// The commits that asked for the installs in the record, oldest first.
 fn installs(host: &Host) -> Vec<String> {
     let history = host.run(&["history", "mbx-ccr-01", "--kind", "outcome", "--output", "json"]);

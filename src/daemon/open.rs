@@ -10,6 +10,9 @@ use crate::desired::{Cluster, Desired};
 use crate::drivers::{self, Driver, Prepared, TimeScale};
 use crate::model::ClusterName;
 
+/// A simulated cluster's time may go faster than a real one's.
+const ONE_CLOCK: &str = "one clock serves the whole fleet";
+
 type Opened = (Arc<FleetClock>, BTreeMap<ClusterName, Arc<dyn Driver>>);
 
 /// Opens the drivers of all clusters.
@@ -38,7 +41,16 @@ pub(super) fn one(
     options: &RunOptions,
     clock: &Arc<FleetClock>,
 ) -> Result<Arc<dyn Driver>, String> {
-    Ok(prepare(cluster, desired, options, false)?.start(Arc::clone(clock) as _))
+    let one = prepare(cluster, desired, options, false)?;
+    let scale = one.simulated.map(|(_, scale)| scale);
+    if scale != scale_of(clock) {
+        return Err(format!("{ONE_CLOCK}: end this daemon, and start it anew with all of them or with `--cluster`"));
+    }
+    Ok(one.start(Arc::clone(clock) as _))
+}
+
+fn scale_of(clock: &FleetClock) -> Option<TimeScale> {
+    if clock.is_virtual() { Some(TimeScale::Max) } else { clock.factor().map(TimeScale::Factor) }
 }
 
 fn prepare(cluster: &Cluster, desired: &Desired, options: &RunOptions, fresh: bool) -> Result<Prepared, String> {
@@ -60,8 +72,8 @@ fn clock(prepared: &BTreeMap<ClusterName, Prepared>) -> Result<FleetClock, RunEr
             None => chosen = Some((name, scale)),
             Some((first, other)) if *other != scale => {
                 let why = format!(
-                    "one clock serves the whole fleet, and it does not go with that of {first}: \
-                     run them apart (--cluster), or give both the same timeScale"
+                    "{ONE_CLOCK}, and its own does not go with that of {first}: run them apart (--cluster), or give \
+                     both the same timeScale"
                 );
                 return Err(RunError::Driver { cluster: name.clone(), why });
             }
