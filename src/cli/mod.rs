@@ -14,6 +14,7 @@ mod approve;
 mod doctor;
 mod explain;
 mod history;
+mod init;
 mod observe;
 mod package;
 mod plan;
@@ -105,6 +106,7 @@ enum Command {
     Release(release::Release),
     Waive(waive::Waive),
     Takeover(takeover::Takeover),
+    Init(init::Init),
     Package(package::Package),
     Schema(schema::Schema),
     Completions(shell::Completions),
@@ -154,6 +156,7 @@ impl Command {
             Command::Release(command) => command.run(global),
             Command::Waive(command) => command.run(global),
             Command::Takeover(command) => command.run(global),
+            Command::Init(command) => command.run(),
             Command::Package(command) => command.run(global),
             Command::Schema(command) => command.run(global),
             Command::Completions(command) => command.run(&mut Cli::command()),

@@ -190,7 +190,11 @@ struct Row {
     schema: fn() -> schemars::Schema,
     prepare: fn(&Cluster, &Rollups, &Opening<'_>) -> Result<Prepared, String>,
     replay: fn(&Cluster, &Snapshot) -> Result<Observation, String>,
+    /// Writes a first manifest from a host, the driver's part and the name of a package; not where nothing real is.
+    init: Option<Init>,
 }
+
+type Init = for<'a> fn(&'a str, &'a serde_json::Value, &'a str) -> Later<'a, Result<String, String>>;
 
 /// All rollups, by name.
 type Rollups = BTreeMap<RollupName, Arc<Rollup>>;
@@ -219,6 +223,7 @@ const TABLE: &[Row] = &[
             Ok(Prepared::new(simulated, |clock| Arc::new(simulator::Simulator::new(kept, clock))))
         },
         replay: |_, _| Err(simulator::NO_SNAPSHOT.into()),
+        init: None,
     },
     Row {
         name: pacemaker::NAME,
@@ -229,6 +234,7 @@ const TABLE: &[Row] = &[
             Ok(Prepared::new(None, |clock| Arc::new(pacemaker::Pacemaker::new(asked, clock))))
         },
         replay: pacemaker::replay,
+        init: Some(pacemaker::init),
     },
 ];
 
@@ -269,6 +275,22 @@ pub fn replay(cluster: &Cluster, snapshot: &Snapshot) -> Result<Observation, Str
         ));
     }
     (row(&cluster.driver.name)?.replay)(cluster, snapshot)
+}
+
+/// The drivers that can write a first manifest.
+pub fn that_write_manifests() -> Vec<&'static str> {
+    TABLE.iter().filter(|row| row.init.is_some()).map(|row| row.name).collect()
+}
+
+/// Writes a first manifest of a live cluster that a host is a node of.
+///
+/// # Errors
+/// The driver writes none, or the host could not be asked: what it said, and what to do.
+pub async fn init(driver: &str, host: &str, part: &serde_json::Value, package: &str) -> Result<String, String> {
+    match row(driver)?.init {
+        Some(init) => init(host, part, package).await,
+        None => Err(format!("{driver} has no live clusters")),
+    }
 }
 
 impl DriverParts for Drivers {

@@ -12,6 +12,8 @@ use crate::model::{Claim, Mark};
 /// The store, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cib {
+    /// What the cluster is called, if anything.
+    pub name: Option<String>,
     pub claim: Option<Claim>,
     pub marks: Vec<Mark>,
     /// Values of ours that make no sense: written by another version, or by hand.
@@ -29,6 +31,7 @@ pub(super) struct Cib {
 /// A location constraint for one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Location {
+    pub id: String,
     pub resource: String,
     pub node: String,
     pub score: i64,
@@ -47,6 +50,9 @@ impl Cib {
         let root = document.root_element();
         let configuration = child(root, "configuration").ok_or("cibadmin: no configuration in its answer")?;
         let mut cib = Self::default();
+        let properties = child(configuration, "crm_config").into_iter().flat_map(|all| all.descendants());
+        let name = properties.into_iter().find(|pair| pair.attribute("name") == Some("cluster-name"));
+        cib.name = name.and_then(|pair| pair.attribute("value")).filter(|name| !name.is_empty()).map(str::to_owned);
         cib.ours(configuration);
         cib.attributes(configuration, root);
         cib.constraints(configuration)?;
@@ -109,7 +115,7 @@ impl Cib {
             let of = |name| constraint.attribute(name);
             let (Some(resource), Some(node), Some(score)) = (of("rsc"), of("node"), of("score")) else { continue };
             let (resource, node, score) = (resource.to_owned(), node.to_owned(), read_score(score)?);
-            self.locations.push(Location { resource, node, score });
+            self.locations.push(Location { id: of("id").unwrap_or_default().to_owned(), resource, node, score });
         }
         Ok(())
     }

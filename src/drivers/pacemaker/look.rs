@@ -68,7 +68,7 @@ const CLOCKS_AGREE: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 /// One node's answers, taken apart.
 pub(super) struct Heard<'a> {
     pub(super) answers: Answers<'a>,
-    status: Result<Status, String>,
+    pub(super) status: Result<Status, String>,
     /// The node's own time, when it began to answer.
     clock: Time,
     /// By how much the node's clock is ahead of ours.
@@ -134,7 +134,7 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
     Observation { cluster: asked.cluster.clone(), at, views, quorum, claim, marks, nodes, groups }
 }
 
-fn hear<'a>(node: &NodeName, said: &'a Result<String, String>, at: Time) -> Result<Heard<'a>, String> {
+pub(super) fn hear<'a>(node: &NodeName, said: &'a Result<String, String>, at: Time) -> Result<Heard<'a>, String> {
     let text = said.as_ref().map_err(Clone::clone)?;
     let answers = probe::read(text).map_err(|why| format!("{node}: {why}"))?;
     let clock = answers.get("time").and_then(|time| read_clock(time.out));
@@ -178,7 +178,7 @@ fn view(node: &NodeName, status: &Status, at: Time) -> View {
 }
 
 /// The node that is believed about the whole cluster: one with quorum, the one that decides if it was heard.
-fn speaker<'h, 'a>(
+pub(super) fn speaker<'h, 'a>(
     heard: &'h BTreeMap<&NodeName, Result<Heard<'a>, String>>,
 ) -> Result<(&'h Heard<'a>, &'h Status), String> {
     let mut why = Vec::new();
@@ -379,7 +379,7 @@ fn group(name: &str, unit: &Unit, status: &Status, store: &Cib, absent: Option<&
 impl Cib {
     /// The nodes that constraints let a resource run on. What only a rule, or another resource, forbids is foreseen
     /// before anything moves.
-    fn may_run(&self, name: &str, unit: &Unit, status: &Status) -> BTreeSet<String> {
+    pub(super) fn may_run(&self, name: &str, unit: &Unit, status: &Status) -> BTreeSet<String> {
         let may = |node: &&String| {
             let score = self.liking(name, unit, node);
             let banned = status.bans.iter().any(|ban| unit.is_or_has(name, &ban.resource) && ban.node == **node);
@@ -405,7 +405,7 @@ impl Cib {
 
 /// Where the cluster would bring a resource back to by itself: to a node that it likes better, by more than moving
 /// costs.
-fn failback(name: &str, unit: &Unit, store: &Cib, possible: &BTreeSet<String>) -> Option<String> {
+pub(super) fn failback(name: &str, unit: &Unit, store: &Cib, possible: &BTreeSet<String>) -> Option<String> {
     let owner = unit.nodes.iter().next()?;
     let here = store.liking(name, unit, owner).saturating_add(store.stickiness_of(name, unit));
     let better = possible.iter().map(|node| (store.liking(name, unit, node), node)).filter(|(score, _)| *score > here);

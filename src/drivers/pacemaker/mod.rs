@@ -7,7 +7,9 @@ mod act;
 mod cib;
 mod claim;
 mod command;
+mod doctor;
 mod foresee;
+mod init;
 mod kept;
 mod look;
 mod marks;
@@ -25,6 +27,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+pub use self::init::init;
 pub use self::look::Asked;
 use self::look::Raw;
 use self::ssh::Way;
@@ -65,15 +68,19 @@ impl Pacemaker {
         Arc::clone(&self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks every declared node, all at once.
+    /// Looks at every declared node, all at once.
     async fn ask(&self, asked: &Arc<Asked>) -> Raw {
+        self.ask_by(probe::SCRIPT, asked).await
+    }
+
+    async fn ask_by(&self, script: &'static str, asked: &Arc<Asked>) -> Raw {
         let mut looks = JoinSet::new();
         for node in asked.nodes.keys().cloned() {
             let (way, asked) = (Arc::clone(&self.way), Arc::clone(asked));
             looks.spawn(async move {
                 let variables = asked.variables(&node);
                 let given: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                let said = way.run(&node, probe::SCRIPT, &given, LOOK_PATIENCE).await;
+                let said = way.run(&node, script, &given, LOOK_PATIENCE).await;
                 (node, said)
             });
         }
@@ -171,10 +178,6 @@ pub fn replay(cluster: &Cluster, snapshot: &Snapshot) -> Result<Observation, Str
     Ok(look::look(&Asked::new(cluster)?, &raw, snapshot.at))
 }
 
-fn ready<'a, T: Send + 'a>(value: T) -> Later<'a, T> {
-    Box::pin(std::future::ready(value))
-}
-
 impl Driver for Pacemaker {
     fn traits(&self) -> DriverTraits {
         // A standby drains the node by itself; a copied package disturbs nothing.
@@ -225,7 +228,11 @@ impl Driver for Pacemaker {
     }
 
     fn readiness(&self) -> Later<'_, Vec<Readiness>> {
-        ready(Vec::new())
+        Box::pin(async move {
+            let asked = self.asked();
+            let raw = self.ask_by(doctor::SCRIPT, &asked).await;
+            doctor::examine(&asked, &raw, self.clock.now())
+        })
     }
 
     fn snapshot(&self) -> Later<'_, Result<Snapshot, String>> {

@@ -14,6 +14,8 @@ pub(super) struct Status {
     pub with_quorum: bool,
     /// The node that decides, if the view has one.
     pub dc: Option<String>,
+    /// The release that it runs, as that node says.
+    pub version: Option<String>,
     pub options: Options,
     pub nodes: BTreeMap<String, Member>,
     pub resources: Vec<Resource>,
@@ -111,6 +113,7 @@ impl Status {
         let bans = child(root, "bans").into_iter().flat_map(|bans| children(bans, "ban"));
         Ok(Self {
             with_quorum: present && flag(dc, "with_quorum")?,
+            version: dc.attribute("version").map(str::to_owned),
             dc: if present { Some(text(dc, "name")?) } else { None },
             options: options(child(summary, "cluster_options").ok_or("crm_mon: no cluster_options in its answer")?)?,
             nodes,

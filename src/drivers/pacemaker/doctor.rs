@@ -1,0 +1,470 @@
+//! What `doctor` looks for before anybody trusts a roll to this cluster: thirty questions, each with what was seen and
+//! what to do.
+
+use std::collections::BTreeSet;
+
+use super::cib::Cib;
+use super::look::{Asked, Heard, Raw, answer, failback, hear, look, serves, speaker};
+use super::status::{MemberKind, Resource, Status};
+use super::units::Units;
+use crate::drivers::{Readiness, ReadinessState};
+use crate::model::{Known, MarkKind, NodeName, Time};
+use crate::observed::{GroupKind, GroupState, Observation, Quorum};
+
+/// The script that asks one node.
+pub(super) const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("doctor.sh"), include_str!("probe.sh"));
+
+/// The oldest release whose tools answer as this driver reads them.
+const OLDEST: &str = "2.0";
+
+/// How far clocks may be apart before what nodes write down cannot be compared.
+const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
+
+/// What was heard, and what follows from it.
+struct Patient<'a> {
+    asked: &'a Asked,
+    heard: Vec<(&'a NodeName, Result<Heard<'a>, String>)>,
+    cluster: Result<(&'a Status, &'a Cib), String>,
+    seen: &'a Observation,
+}
+
+/// A finding: how it stands, what was seen, what to do.
+type Finding = (ReadinessState, String, &'static str);
+
+type Examine = fn(&Patient<'_>) -> Finding;
+
+const EXAMINATIONS: &[(&str, Examine)] = &[
+    ("reach", reach),
+    ("node-names", node_names),
+    ("tools", tools),
+    ("rights", rights),
+    ("folder", folder),
+    ("disk", disk),
+    ("clocks", clocks),
+    ("services", services),
+    ("cluster-view", cluster_view),
+    ("cluster-version", cluster_version),
+    ("views-agree", views_agree),
+    ("quorum", quorum),
+    ("quorum-device", quorum_device),
+    ("store", store),
+    ("configuration", configuration),
+    ("nodes-declared", nodes_declared),
+    ("resources-declared", resources_declared),
+    ("fencing", fencing),
+    ("two-node", two_node),
+    ("maintenance", maintenance),
+    ("standby", standby),
+    ("hand-made-constraints", constraints),
+    ("leftovers", leftovers),
+    ("resources-healthy", healthy),
+    ("possible-owners", possible_owners),
+    ("failback", failback_pressure),
+    ("remote-nodes", remote_nodes),
+    ("lock-manager", lock_manager),
+    ("package-manager", package_manager),
+    ("half-installed", half_installed),
+    ("installer-at-work", installer_at_work),
+    ("automatic-updates", automatic_updates),
+    ("pending-reboot", pending_reboot),
+];
+
+/// Makes every examination of what the nodes said.
+pub(super) fn examine(asked: &Asked, raw: &Raw, at: Time) -> Vec<Readiness> {
+    let seen = look(asked, raw, at);
+    let by_name = raw.iter().map(|(node, said)| (node, hear(node, said, at))).collect();
+    let speaker = speaker(&by_name);
+    let store =
+        speaker.as_ref().map_err(Clone::clone).and_then(|(heard, _)| answer(heard, "store").and_then(Cib::parse));
+    let cluster = match (&speaker, &store) {
+        (Ok((_, status)), Ok(store)) => Ok((*status, store)),
+        (Err(why), _) | (_, Err(why)) => Err(why.clone()),
+    };
+    let heard = raw.iter().map(|(node, said)| (node, hear(node, said, at))).collect();
+    let patient = Patient { asked, heard, cluster, seen: &seen };
+    let one = |(name, examine): &(&'static str, Examine)| {
+        let (state, evidence, fix) = examine(&patient);
+        Readiness { name, state, evidence, fix: (state != ReadinessState::Good).then(|| fix.to_owned()) }
+    };
+    EXAMINATIONS.iter().map(one).collect()
+}
+
+impl<'a> Patient<'a> {
+    /// Judges every node that answered: what is wrong with it, if anything.
+    fn nodes(&self, good: &str, bad: ReadinessState, wrong: impl Fn(&Heard<'a>) -> Option<String>) -> Found {
+        let heard = self.heard.iter().filter_map(|(name, heard)| Some((name, heard.as_ref().ok()?)));
+        let (mut asked, mut all) = (0, Vec::new());
+        for (name, heard) in heard {
+            asked += 1;
+            all.extend(wrong(heard).map(|wrong| format!("{name}: {wrong}")));
+        }
+        match (asked, all.is_empty()) {
+            (0, _) => Found(ReadinessState::Unknown, "no node answers".into()),
+            (_, true) => Found(ReadinessState::Good, format!("{good} ({asked} nodes asked)")),
+            (_, false) => Found(bad, all.join("; ")),
+        }
+    }
+
+    /// Judges the cluster, if a node with quorum answers.
+    fn cluster(&self, judge: impl FnOnce(&Status, &Cib) -> Found) -> Found {
+        match &self.cluster {
+            Ok((status, store)) => judge(status, store),
+            Err(why) => Found(ReadinessState::Unknown, why.clone()),
+        }
+    }
+}
+
+/// A finding without advice.
+struct Found(ReadinessState, String);
+
+impl Found {
+    /// Good if there are none of them; else this.
+    fn none_of<T: AsRef<str>>(all: impl IntoIterator<Item = T>, good: &str, bad: ReadinessState) -> Self {
+        let all: Vec<String> = all.into_iter().map(|one| one.as_ref().to_owned()).collect();
+        match all.is_empty() {
+            true => Found(ReadinessState::Good, good.to_owned()),
+            false => Found(bad, all.join("; ")),
+        }
+    }
+
+    fn or(self, fix: &'static str) -> Finding {
+        (self.0, self.1, fix)
+    }
+}
+
+use ReadinessState::{Bad, Good, Unknown, Warning};
+
+fn reach(p: &Patient<'_>) -> Finding {
+    let silent = p.heard.iter().filter_map(|(_, heard)| heard.as_ref().err());
+    Found::none_of(silent, "every declared node answers", Bad)
+        .or("try `ssh NODE true` as the user that rollward runs as; give addresses under `hosts`, a configuration by `sshConfig`")
+}
+
+fn node_names(p: &Patient<'_>) -> Finding {
+    p.nodes("each is called as it is declared", Warning, |heard| {
+        let name = heard.answers.get("name")?;
+        (name.code != 0).then(|| format!("crm_node -n: {}", name.words()))
+    })
+    .or("start the cluster's services there, so that its name can be compared with the manifest's")
+}
+
+fn tools(p: &Patient<'_>) -> Finding {
+    p.nodes("all that is used is there", Bad, |heard| {
+        let missing = answer(heard, "tools").unwrap_or("the question").trim();
+        (!missing.is_empty()).then(|| format!("missing: {missing}"))
+    })
+    .or("install Pacemaker's command-line tools (pacemaker-cli-utils on Debian), coreutils, util-linux, procps")
+}
+
+fn rights(p: &Patient<'_>) -> Finding {
+    p.nodes("commands run as root", Warning, |heard| {
+        let user = answer(heard, "user").unwrap_or("somebody").trim();
+        answer(heard, "rights").is_err().then(|| format!("commands run as {user}"))
+    })
+    .or("that is enough for `mode: observe` (in the group haclient); to act, log in as root, or set `rights: sudo`")
+}
+
+fn folder(p: &Patient<'_>) -> Finding {
+    p.nodes("what belongs on a node can be kept there", Warning, |heard| {
+        let folder = heard.answers.get("folder")?;
+        (folder.code != 0).then(|| format!("{} cannot be written", folder.out.trim()))
+    })
+    .or("set `folder` to one that root may write, on a disk that outlives a restart")
+}
+
+fn disk(p: &Patient<'_>) -> Finding {
+    let short = p.seen.nodes.iter().filter_map(|(name, node)| match &node.disk {
+        Known::Known { value, .. } if value.free_mib < value.needed_mib => {
+            Some(format!("{name}: {} MiB are free, {} needed", value.free_mib, value.needed_mib))
+        }
+        _ => None,
+    });
+    Found::none_of(short, "there is room for packages", Bad)
+        .or("make room in /var and in the folder for temporary files")
+}
+
+fn clocks(p: &Patient<'_>) -> Finding {
+    p.nodes("all agree with this host's", Warning, |heard| {
+        let off = heard.ahead;
+        (off.abs() >= CLOCKS).then(|| format!("{} s off this host's clock", off.as_secs()))
+    })
+    .or("let chrony or another time service keep them together")
+}
+
+fn services(p: &Patient<'_>) -> Finding {
+    p.nodes("corosync and pacemaker run", Warning, |heard| {
+        (serves(heard) != Some(true)).then(|| "corosync or pacemaker does not run".to_owned())
+    })
+    .or("start them: `systemctl start corosync pacemaker`, once it is clear why they do not run")
+}
+
+fn cluster_view(p: &Patient<'_>) -> Finding {
+    p.nodes("each sees the cluster", Bad, |heard| {
+        let why = heard.status.as_ref().err()?;
+        Some(why.split_once(": ").map_or(why.as_str(), |(_, why)| why).to_owned())
+    })
+    .or("see the services on that node, and whether the login may ask them (root, or the group haclient)")
+}
+
+fn cluster_version(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, _| match status.version.as_deref() {
+        None => Found(Unknown, "the deciding node does not say its version".into()),
+        Some(version) => {
+            let number =
+                |text: &str| -> Vec<u64> { text.split(['.', '-']).map_while(|part| part.parse().ok()).collect() };
+            Found(if number(version) >= number(OLDEST) { Good } else { Bad }, format!("Pacemaker {version}"))
+        }
+    })
+    .or("Pacemaker 2.0 is the oldest whose answers are understood")
+}
+
+fn views_agree(p: &Patient<'_>) -> Finding {
+    let views: BTreeSet<String> = p
+        .seen
+        .views
+        .iter()
+        .map(|view| {
+            let members: Vec<&str> = view.members.iter().map(NodeName::as_str).collect();
+            format!("members {}{}", members.join(", "), if view.quorate { "" } else { ", without quorum" })
+        })
+        .collect();
+    let agree = views.len() <= 1;
+    Found(if agree { Good } else { Bad }, views.into_iter().collect::<Vec<_>>().join("; or "))
+        .or("the nodes do not see each other: look at the cluster's network before anything else")
+}
+
+fn quorum(p: &Patient<'_>) -> Finding {
+    let found = match &p.seen.quorum {
+        Known::Unknown { why } => Found(Unknown, why.to_string()),
+        Known::Known { value, .. } => {
+            let (votes, needed) = (value.node_votes, value.needed);
+            Found(if votes > needed { Good } else { Warning }, format!("{votes} votes, {needed} needed"))
+        }
+    };
+    found.or(
+        "with no vote to spare no node can be worked on; bring back the nodes that are away, or add a quorum device",
+    )
+}
+
+fn quorum_device(p: &Patient<'_>) -> Finding {
+    match &p.seen.quorum {
+        Known::Known { value: Quorum { witness: Some(Known::Unknown { why }), .. }, .. } => {
+            Found(Warning, why.to_string())
+        }
+        _ => Found(Good, "there is none, or it counts".into()),
+    }
+    .or("its vote is not counted on: the nodes' own votes must be enough")
+}
+
+fn store(p: &Patient<'_>) -> Finding {
+    match &p.seen.marks {
+        Known::Known { .. } => Found(Good, "it can be read".into()),
+        Known::Unknown { why } => Found(Bad, why.to_string()),
+    }
+    .or("the login must be root or in the group haclient; values of ours that make no sense go by `rollward release`")
+}
+
+fn configuration(p: &Patient<'_>) -> Finding {
+    p.nodes("crm_verify finds nothing", Warning, |heard| {
+        let said = heard.answers.get("verify")?;
+        (said.code != 0).then(|| said.words())
+    })
+    .or("run `crm_verify -L -V` there, and mend what it says")
+}
+
+fn nodes_declared(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, _| {
+        let unknown = p.asked.nodes.keys().filter(|node| !status.nodes.contains_key(node.as_str()));
+        let undeclared = status.nodes.keys().filter(|node| !p.asked.nodes.contains_key(&NodeName::new(node.as_str())));
+        let unknown = unknown.map(|node| format!("the cluster has no node {node}"));
+        Found::none_of(
+            unknown.chain(undeclared.map(|node| format!("{node} is not declared"))),
+            "the same everywhere",
+            Bad,
+        )
+    })
+    .or("write the nodes under `nodes` as `crm_node -l` lists them; nothing is done on one that is not declared")
+}
+
+fn resources_declared(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, store| {
+        let units = Units::new(&status.resources, &store.fence_devices, true);
+        let unknown = p.asked.groups.iter().filter(|group| !units.groups.contains_key(group.as_str()));
+        let roles = units.groups.iter().filter(|(_, unit)| unit.kind == GroupKind::Role);
+        let undeclared = roles.filter(|(name, _)| !p.asked.groups.iter().any(|group| group.as_str() == *name));
+        let unknown = unknown.map(|group| format!("the cluster has no resource {group}"));
+        let undeclared = undeclared.map(|(name, _)| format!("{name} is not declared"));
+        Found::none_of(unknown.chain(undeclared), "the same everywhere", Warning)
+    })
+    .or("write them under `groups`, as roles or auxiliary; one that is not declared is protected as a role")
+}
+
+fn fencing(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, store| match (status.options.fencing, store.fence_devices.is_empty()) {
+        (false, _) => Found(Warning, "stonith-enabled is false".into()),
+        (true, true) => {
+            Found(Bad, "fencing is on, and there is no fence device: a lost node's roles start nowhere".into())
+        }
+        (true, false) => {
+            Found(Good, format!("on, by {}", Vec::from_iter(store.fence_devices.iter().cloned()).join(", ")))
+        }
+    })
+    .or("configure a fence device: without one a node that is lost in the middle may still run what starts elsewhere")
+}
+
+fn two_node(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, _| {
+        let members = status.nodes.values().filter(|member| member.kind == MemberKind::Member).count();
+        match (members, status.options.fencing) {
+            (2, false) => Found(Warning, "two nodes and no fencing".into()),
+            (2, true) => Found(Good, "two nodes, and fencing".into()),
+            (more, _) => Found(Good, format!("{more} nodes")),
+        }
+    })
+    .or("both halves of a cut cluster go on: an absent node counts as running everything until its fencing is confirmed")
+}
+
+fn maintenance(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, _| {
+        let whole = status.options.maintenance.then(|| "the whole cluster".to_owned());
+        let nodes = status.nodes.iter().filter(|(_, member)| member.maintenance).map(|(name, _)| name.clone());
+        Found::none_of(whole.into_iter().chain(nodes), "no maintenance mode", Warning)
+    })
+    .or("end it when the work is over: `crm_attribute -n maintenance-mode -D`, or on a node with `-N NODE`")
+}
+
+fn standby(p: &Patient<'_>) -> Finding {
+    p.cluster(|_, store| {
+        let ours: BTreeSet<&str> =
+            store.marks.iter().filter_map(|mark| mark.kind.node()).map(NodeName::as_str).collect();
+        let theirs = store.standby.keys().filter(|node| !ours.contains(node.as_str()));
+        Found::none_of(theirs, "nobody has put a node in standby", Warning)
+    })
+    .or("a person's standby is respected: `crm_attribute -N NODE -n standby -D` when it is over")
+}
+
+fn constraints(p: &Patient<'_>) -> Finding {
+    p.cluster(|_, store| {
+        let left = store
+            .locations
+            .iter()
+            .filter(|l| l.id.starts_with("cli-"))
+            .map(|l| format!("{} ({} on {})", l.id, l.resource, l.node));
+        Found::none_of(left, "no move or ban is left over", Warning)
+    })
+    .or("moves and bans by hand stay until `crm_resource --clear -r RESOURCE`; they are respected until then")
+}
+
+fn leftovers(p: &Patient<'_>) -> Finding {
+    p.cluster(|_, store| {
+        let moves = store.locations.iter().filter(|l| l.id.starts_with("rollward-move-")).map(|l| l.id.clone());
+        let announced = |id: &str| {
+            let groups = store.marks.iter().filter_map(|mark| match &mark.kind {
+                MarkKind::InProgress { action } => action.group(),
+                _ => None,
+            });
+            groups.into_iter().any(|group| id.ends_with(group.as_str()))
+        };
+        let moves = moves.filter(|id| !announced(id));
+        Found::none_of(moves.chain(store.unreadable.iter().cloned()), "nothing of ours is left over", Warning)
+    })
+    .or("`rollward release CLUSTER` removes all that is ours")
+}
+
+fn healthy(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, store| {
+        let units = Units::new(&status.resources, &store.fence_devices, !status.options.maintenance);
+        let sick = units.groups.iter().filter(|(_, unit)| unit.stuck.is_some() || unit.state != GroupState::Online);
+        let sick = sick.map(|(name, unit)| {
+            format!("{name}: {}", unit.stuck.clone().unwrap_or_else(|| unit.state.word().to_owned()))
+        });
+        Found::none_of(sick, "every resource serves", Warning)
+    })
+    .or("see `crm_mon -1 -rf`; clean up after the cause is mended: `crm_resource --cleanup -r RESOURCE`")
+}
+
+fn possible_owners(p: &Patient<'_>) -> Finding {
+    let roles = p.seen.groups.iter().filter(|(_, group)| group.kind.possibly(|kind| *kind == GroupKind::Role));
+    let alone = roles.filter(|(_, group)| group.possible_owners.surely(|owners| owners.len() < 2));
+    Found::none_of(
+        alone.map(|(name, _)| format!("{name} may run on one node only")),
+        "each role may run elsewhere",
+        Warning,
+    )
+    .or("a role that may run nowhere else cannot be handed over: see its location constraints and bans")
+}
+
+fn failback_pressure(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, store| {
+        let units = Units::new(&status.resources, &store.fence_devices, true);
+        let pulled = units.groups.iter().filter_map(|(name, unit)| {
+            let to = failback(name, unit, store, &store.may_run(name, unit, status))?;
+            Some(format!("{name} would go back to {to} by itself"))
+        });
+        Found::none_of(pulled, "what was moved stays", Warning)
+    })
+    .or("give it stickiness above its location scores, or each roll costs a second outage")
+}
+
+fn remote_nodes(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, _| {
+        let remote = status.nodes.iter().filter(|(_, member)| member.kind == MemberKind::Remote);
+        Found::none_of(remote.map(|(name, _)| name), "there are none", Warning)
+    })
+    .or("remote and guest nodes are seen and not worked on: update them by hand, last")
+}
+
+fn lock_manager(p: &Patient<'_>) -> Finding {
+    p.cluster(|status, _| {
+        let mut locks = Vec::new();
+        for resource in &status.resources {
+            if let Resource::Clone { id, instances, .. } = resource {
+                let members = instances.iter().flat_map(|instance| &instance.members);
+                let mut agents = members.map(|member| member.agent.as_str());
+                if agents.any(|agent| agent.ends_with(":controld") || agent.ends_with(":lvmlockd")) {
+                    locks.push(id.clone());
+                }
+            }
+        }
+        Found::none_of(locks, "there is none", Warning)
+    })
+    .or("a distributed lock manager stops the whole cluster's storage if a node is lost: have working fencing first")
+}
+
+fn package_manager(p: &Patient<'_>) -> Finding {
+    p.nodes("it answers", Bad, |heard| {
+        let said = heard.answers.get("packages")?;
+        (!(0..=99).contains(&said.code)).then(|| said.words())
+    })
+    .or("the rollup's `install` names the package manager: `deb` needs dpkg on every node, `rpm` needs rpm")
+}
+
+fn half_installed(p: &Patient<'_>) -> Finding {
+    p.nodes("no package is half installed", Warning, |heard| {
+        let said = heard.answers.get("audit")?;
+        (said.code != 0 || !said.out.trim().is_empty()).then(|| said.words())
+    })
+    .or("`dpkg --configure -a`, or install a good version")
+}
+
+fn installer_at_work(p: &Patient<'_>) -> Finding {
+    let rivals = p.seen.nodes.iter().filter_map(|(name, node)| match &node.rival {
+        Known::Known { value: Some(rival), .. } => Some(format!("{name}: {rival}")),
+        _ => None,
+    });
+    Found::none_of(rivals, "none", Warning).or("wait until it has ended, or end it; nothing begins beside it")
+}
+
+fn automatic_updates(p: &Patient<'_>) -> Finding {
+    p.nodes("no timer installs updates", Warning, |heard| {
+        let timers = answer(heard, "timers").unwrap_or_default().trim();
+        (!timers.is_empty()).then(|| format!("active: {timers}"))
+    })
+    .or("they may update an active node behind your back: `systemctl disable --now TIMER`")
+}
+
+fn pending_reboot(p: &Patient<'_>) -> Finding {
+    let pending = p.seen.nodes.iter().filter(|(_, node)| node.pending_reboot.surely(|pending| *pending));
+    Found::none_of(pending.map(|(name, _)| name.as_str()), "none", Warning)
+        .or("restart them first, one at a time; a roll holds work on such a node")
+}
