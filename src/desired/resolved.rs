@@ -375,6 +375,16 @@ pub struct StopDocument {
 }
 
 impl Cluster {
+    /// Whether the tries of a rollup that failed on a node were of another package than the one that is declared now:
+    /// what lies there is not that file. A mended package is another try.
+    pub fn was_another_package(&self, rollup: &Rollup, seen: &crate::observed::Node) -> bool {
+        rollup.packages.iter().any(|package| {
+            let declared = self.packages.get(&package.file).map(|at| &at.sha256);
+            seen.staged
+                .surely(|files| files.get(&package.file).is_some_and(|there| declared.is_some_and(|d| d != there)))
+        })
+    }
+
     /// What a group is for: as declared, else as the stack makes certain, else a role.
     pub fn kind_of(&self, name: &GroupName, seen: &crate::observed::Group) -> GroupKind {
         match (self.groups.get(name), &seen.kind) {

@@ -123,7 +123,9 @@ pub(super) fn failures(turn: &Turn) -> Failures {
     let Some(look) = &turn.memory.last_look else { return failures };
     for (name, node) in &look.seen.nodes {
         let Known::Known { value: tries, .. } = &node.tries else { continue };
-        for tries in tries.iter().filter(|t| t.failed > 0) {
+        let target = turn.desired.nodes.get(name).map(|spec| &spec.rollup);
+        let mended = target.filter(|rollup| turn.desired.was_another_package(rollup, node)).map(|rollup| &rollup.name);
+        for tries in tries.iter().filter(|t| t.failed > 0 && Some(&t.rollup) != mended) {
             failures
                 .entry((tries.rollup.clone(), tries.signature.clone()))
                 .or_default()

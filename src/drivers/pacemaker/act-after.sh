@@ -70,6 +70,10 @@ forget_failures() { # FILE OF-WHAT
     [ -e "$state/$1" ] && keep "$1" "$(others "$1" "$2")
 "
 }
+# What made an installer fail, as it said: the first complaint and the last, without the summary.
+cause() {
+    grep -i 'error\|cannot\|fail' | grep -v '^Errors were encountered' | sed 's/^ *//' | sed -n '1p; ${ 1!p; }' | paste -s -d ';' - | sed 's|;|; |'
+}
 install_packages() { # FILE...
     case $manager in
     dpkg) DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold -i "$@" ;;
@@ -132,7 +136,7 @@ act() {
             code=$?
         done
         if [ $code != 0 ]; then
-            why="$manager exit $code: $(grep -i 'error\|cannot\|fail' "$state/work.log" | tail -n 1)"
+            why="$manager exit $code: $(cause <"$state/work.log")"
             count_failure tries "$rollup_name" "$why"
             end $code "$why"
             return
@@ -166,7 +170,10 @@ if [ "$action" = stage ]; then
         path=$state/packages/$file
         head -c "${sizes%% *}" >"$path.part"
         hash=$(sha256sum "$path.part" | cut -d' ' -f1)
-        if [ "$hash" = "${sums%% *}" ] && mv "$path.part" "$path"; then
+        if [ "$hash" = "${sums%% *}" ]; then
+            # Another file is another try.
+            [ -e "$path" ] && ! cmp -s "$path" "$path.part" && forget_failures tries "$rollup_name"
+            mv "$path.part" "$path"
             keep "packages/$file.sha256" "$(stat -c '%s %Y %i' "$path") $hash"
         else
             rm -f "$path.part"

@@ -32,6 +32,9 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let Some(spec) = facts.desired.nodes.get(node) else { return Ok(()) };
     halted_everywhere(&spec.rollup.name, facts)?;
     halted_here(node, facts)?;
+    if facts.seen.nodes.get(node).is_some_and(|seen| facts.desired.was_another_package(&spec.rollup, seen)) {
+        return Ok(());
+    }
     own_tries(node, &spec.rollup.name, facts)
 }
 
@@ -147,8 +150,10 @@ fn failure<'a>(name: &'a NodeName, seen: &'a Node, facts: &Facts<'a>) -> Option<
     if quarantine.is_none() && !seen.tries.surely(|tries| !tries.is_empty()) {
         return None;
     }
-    let target = &facts.desired.nodes.get(name)?.rollup.name;
+    let rollup = &facts.desired.nodes.get(name)?.rollup;
+    let target = &rollup.name;
     let spent = || match &seen.tries {
+        _ if facts.desired.was_another_package(rollup, seen) => None,
         Known::Known { value, at } => value
             .iter()
             .find(|t| t.rollup == *target && (t.failed > facts.desired.policy.limits.retries || !t.retryable))

@@ -259,6 +259,29 @@ fn a_node_is_tried_again_after_a_pause_that_doubles_and_not_for_ever() {
 }
 
 #[test]
+fn a_mended_package_is_another_try() {
+    let mut story = Story::ccr();
+    failed(&mut story, "EXNODE2", 9, true);
+    failed(&mut story, "EXNODE1", 9, true);
+    let another = [(FILE.to_owned(), "bb22".to_owned())];
+    see(story.now, another.clone().into(), &mut story.node("EXNODE2").staged);
+    refuses(
+        &story,
+        RuleName::Budget,
+        &stage("EXNODE2"),
+        "budget holds mbx-ccr-01: nodes.EXNODE1.tries is 9 failed, the last at 2017-04-01T12:00:00Z: msiexec 1603, \
+         limits.haltAfterFailedNodes is 1 (ccr.yaml:30); the roll is halted; released by `rollward retry mbx-ccr-01` \
+         once EXNODE1 is cured",
+    );
+    see(story.now, another.into(), &mut story.node("EXNODE1").staged);
+    allows(&story, &stage("EXNODE2"));
+    see(story.now, [(FILE.to_owned(), "aa11".to_owned())].into(), &mut story.node("EXNODE2").staged);
+    let hold = "budget holds EXNODE2: nodes.EXNODE2.tries is 9 failed, the last at 2017-04-01T12:00:00Z: msiexec 1603; \
+                released by `rollward retry mbx-ccr-01 --node EXNODE2` once the cause is cured: no try is left of 3";
+    refuses(&story, RuleName::Budget, &pause("EXNODE2"), hold);
+}
+
+#[test]
 fn a_failed_node_halts_its_cluster() {
     let mut story = Story::ccr();
     failed(&mut story, "EXNODE1", 3, true);

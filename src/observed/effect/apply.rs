@@ -27,7 +27,11 @@ pub fn apply(action: &Action, model: &mut Observation, targets: &dyn Targets, no
                     Known::Known { value, .. } => value.clone(),
                     Known::Unknown { .. } => BTreeMap::new(),
                 };
+                let before = staged.clone();
                 staged.extend(copied);
+                if before.iter().any(|(file, hash)| staged.get(file) != Some(hash)) {
+                    forget_tries(n, rollup);
+                }
                 n.staged.suppose(staged, now);
                 end_work(n, action, now);
             });
@@ -334,13 +338,17 @@ fn reach_witness(model: &mut Observation, change: impl FnOnce(&mut BTreeSet<Node
     }
 }
 
+fn forget_tries(node: &mut Node, rollup: &Rollup) {
+    if let Known::Known { value, .. } = &mut node.tries {
+        value.retain(|tries| tries.rollup != rollup.name);
+    }
+}
+
 fn install(node: &mut Node, rollup: &Rollup, action: &Action, now: Time) {
     for package in &rollup.packages {
         node.installed.insert(package.name.clone(), Known::seen(Some(package.version.clone()), now));
     }
-    if let Known::Known { value, .. } = &mut node.tries {
-        value.retain(|tries| tries.rollup != rollup.name);
-    }
+    forget_tries(node, rollup);
     if let Known::Known { value, .. } = &mut node.services {
         value.baseline_saved = true;
     }

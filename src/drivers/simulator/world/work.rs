@@ -83,6 +83,10 @@ impl World {
                     None => BTreeMap::new(),
                 };
                 if let Some(truth) = self.nodes.get_mut(node) {
+                    // Another file is another try.
+                    if files.iter().any(|(file, hash)| truth.staged.get(file).is_some_and(|there| there != hash)) {
+                        truth.tries.retain(|tries| tries.rollup != *rollup);
+                    }
                     truth.staged.extend(files);
                 }
             }
