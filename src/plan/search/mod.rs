@@ -209,6 +209,8 @@ struct Ranked {
     load: u32,
     unready: bool,
     unwanted: bool,
+    /// How many nodes may own the role: whoever has few to choose from goes while one of them has room.
+    choices: u32,
     /// By role, then by destination: a role has one owner in a state.
     step: Move,
 }
@@ -367,6 +369,7 @@ impl Search<'_> {
                     load: loads.get(usize::from(owner)).copied().unwrap_or(0),
                     unready: bit(to) & self.problem.ready == 0,
                     unwanted: bit(to) & role.preferred == 0,
+                    choices: role.allowed.count_ones(),
                     step: Move { role: number, from: owner, to },
                 })
             }));
