@@ -199,15 +199,15 @@ struct Reached {
     by: Option<(usize, Move)>,
 }
 
-/// A move, in the order in which the moves of a state are tried: roles that have to leave first, those of nearly empty
-/// nodes before others, and of their destinations the current and preferred ones first. A stale node gets a role only
+/// A move, in the order in which the moves of a state are tried: roles that have to leave first, those that have somewhere
+/// to go now, those of nearly empty nodes before others, and of their destinations the current and preferred ones first. A stale node gets a role only
 /// where no current one could take it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Ranked {
     may_stay: bool,
     to_stale: bool,
-    load: u32,
     unready: bool,
+    load: u32,
     unwanted: bool,
     /// How many nodes may own the role: whoever has few to choose from goes while one of them has room.
     choices: u32,
