@@ -1,15 +1,17 @@
 //! What may befall a world, how an order may turn out, what ends a trouble, and what counts against us.
 
 use rollward::drivers::simulator::Hand;
-use rollward::drivers::simulator::world::{ClusterService, Event, Fate, Happening, Machine, Outcome, Stage, World};
-use rollward::model::{Action, GroupName, MarkKind, NodeName};
+use rollward::drivers::simulator::world::{
+    ClusterService, Event, Fate, Happening, Machine, Outcome, Stage, Violation, ViolationKind, World,
+};
+use rollward::model::{Action, GroupName, Mark, MarkKind, NodeName};
 
 use super::settings::{Fault, Twist};
 
 /// What the world counts against us; and, where a standby copy must be updated first, and never is, any update.
 pub fn violations(before: &World, out: &Outcome, twist: Twist) -> Vec<String> {
     let kinds = out.happened.iter().filter_map(|h| match h {
-        Happening::Violation(v) if v.node.as_ref().is_some_and(|n| was_resumed(before, n)) => None,
+        Happening::Violation(v) if is_excused(before, v) => None,
         Happening::Violation(v) => Some(match &v.action {
             Some(action) => format!("{:?} by {}", v.kind, action.kind()),
             None => format!("{:?}", v.kind),
@@ -20,11 +22,17 @@ pub fn violations(before: &World, out: &Outcome, twist: Twist) -> Vec<String> {
     kinds.collect()
 }
 
-/// A person has resumed the node while it is at work, and whatever they then move to it, nothing stops an installer: a
-/// known gap. Our mark of the pause tells their hand from ours.
-fn was_resumed(world: &World, node: &NodeName) -> bool {
-    let works = world.nodes.get(node).is_some_and(|n| n.paused.is_none() && n.running().is_some());
-    works && world.store.marks.iter().any(|m| matches!(&m.kind, MarkKind::Pause { node: n } if n == node))
+/// A person has resumed the node while an installer is at work on it, and whatever they then move to it is torn down
+/// when the installer stops the cluster service: a known gap. Our mark of the pause tells their hand from ours.
+fn is_excused(before: &World, violation: &Violation) -> bool {
+    let Some(truth) = violation.node.as_ref().and_then(|n| before.nodes.get(n)) else { return false };
+    let disturbs = matches!(violation.kind, ViolationKind::DisturbedRole | ViolationKind::DisturbedGroup);
+    let installs = truth.running().is_some_and(|w| {
+        matches!(w.action, Action::Install { .. } | Action::Uninstall { .. })
+            && Some(&w.action) == violation.action.as_ref()
+    });
+    let marked = |m: &Mark| matches!(&m.kind, MarkKind::Pause { node } if Some(node) == violation.node.as_ref());
+    disturbs && installs && truth.paused.is_none() && before.store.marks.iter().any(marked)
 }
 
 /// How an action may turn out, and the fault that does it.
