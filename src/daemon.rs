@@ -318,7 +318,7 @@ impl Daemon<'_> {
     /// Keeps the ledger of the present roll, where it has changed.
     fn keep_roll(&mut self, name: &ClusterName) {
         let Some(roll) = self.fleet.turn(name).and_then(|t| t.memory.roll.clone()) else { return };
-        let kept = Roll { started: roll.started, ended: roll.finished, counts: roll.counts };
+        let kept = Roll { started: roll.started, ended: roll.finished, counts: roll.counts, uncounted: roll.uncounted };
         if self.rolls.get(name) != Some(&kept) {
             // A ledger that cannot be written is written at the next change; nothing but counts hangs on it.
             let _ = self.store.write(&[Change::Roll(name.clone(), kept.clone())]);

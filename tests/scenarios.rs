@@ -24,6 +24,9 @@
 //!   - {after: 70m, manifests: other.yaml} # a file beside this one is committed in its place, broken or not
 //! ```
 
+mod badness;
+mod telling;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -31,22 +34,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollward::desired::keeper::{Keeper, Kept};
-use rollward::desired::window::opening_at;
-use rollward::desired::{self, Desired, WorkWhen};
+use rollward::desired::{self, Desired};
 use rollward::drivers::Drivers;
-use rollward::drivers::simulator::world::NodeTruth;
-use rollward::drivers::simulator::{Leak, Simulation};
+use rollward::drivers::simulator::Simulation;
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::{Command, RuleSet};
-use rollward::model::time::{between, stamp, words};
-use rollward::model::{Action, ActionKind, ClusterName, Holder, Known, NodeName, Phase, RuleName, Time, Waivable};
-use rollward::observed::{GroupKind, GroupState};
-use rollward::plan::{self, Plan};
-use rollward::reconcile::Around;
-use rollward::record::EntryKind;
+use rollward::model::time::between;
+use rollward::model::{ClusterName, Holder, NodeName, RuleName, Time};
 use serde::Deserialize;
 
-use crate::oracle::checker::check;
+use badness::{badness, begun_outside};
+use telling::{tell_difference, tell_end, tell_plans, tell_run};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -253,104 +251,6 @@ fn is_foretold(cluster: &desired::Cluster) -> bool {
     exact || !cluster.policy.limits.several_out()
 }
 
-/// What a world has to say against us, the worst first; compared as a whole.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Badness {
-    /// Rules of the product that were broken.
-    violations: usize,
-    /// Roles that are down in the end, and should not be.
-    down: usize,
-    /// Steps that were begun while no window was open for them.
-    begun_outside: usize,
-    /// Installs that failed, and nodes that are left quarantined, paused or announced for.
-    failed: usize,
-    /// Nodes that were taken back to an older version unasked.
-    lowered: usize,
-    /// Moves of roles, ours and the cluster's own.
-    moves: u32,
-    /// Minutes of outage, of all roles together.
-    outage: u64,
-}
-
-fn badness(simulated: &Simulated, desired: &Desired) -> Badness {
-    let worlds = || simulated.worlds.values();
-    let roles = || worlds().flat_map(|w| w.roles());
-    let down = |w: &Simulation| {
-        let groups = w.world().groups.values();
-        groups.filter(|g| g.kind == GroupKind::Role && g.wanted && g.state != GroupState::Online).count()
-    };
-    let failures = simulated.journal.iter().filter(
-        |e| matches!(&e.what, EntryKind::Outcome { action, failure: Some(_), .. } if action.needs_empty_node()),
-    );
-    Badness {
-        violations: simulated.violations().count(),
-        down: worlds().map(down).sum(),
-        begun_outside: begun_outside(simulated, desired).len(),
-        failed: failures.count() + worlds().map(|w| w.leaks().len()).sum::<usize>(),
-        lowered: lowered(simulated, desired),
-        moves: roles().map(|(_, notes)| notes.handoffs + notes.failovers).sum(),
-        outage: roles().map(|(_, notes)| notes.outage(simulated.now).as_secs() / 60).sum(),
-    }
-}
-
-fn lowered(simulated: &Simulated, desired: &Desired) -> usize {
-    let unasked = desired.clusters.iter().filter(|(_, cluster)| !cluster.allow_downgrade);
-    let count = unasked.map(|(name, cluster)| {
-        let (Some(start), Some(world)) = (Simulation::start(cluster, &desired.rollups), simulated.worlds.get(name))
-        else {
-            return 0;
-        };
-        let lower = |node: &NodeName, was: &NodeTruth| {
-            let is = world.world().nodes.get(node);
-            was.installed.iter().any(|(p, v)| is.is_some_and(|is| is.installed.get(p).is_none_or(|now| now < v)))
-        };
-        start.world().nodes.iter().filter(|(node, was)| lower(node, was)).count()
-    });
-    count.sum()
-}
-
-/// The steps that were begun while no window was open for them, whatever the rules said.
-fn begun_outside(simulated: &Simulated, desired: &Desired) -> Vec<String> {
-    let waived = |of: &Action| {
-        simulated.journal.iter().any(|entry| match &entry.what {
-            EntryKind::Intended { action, waived, .. } if action == of => {
-                waived.iter().any(|waiver| waiver.rule == Waivable::Window)
-            }
-            _ => false,
-        })
-    };
-    let begins = simulated.actions().filter(|(_, _, action)| action.phase() == Phase::Begin && !waived(action));
-    let outside = begins.filter(|(cluster, at, action)| {
-        let Some(policy) = desired.clusters.get(*cluster).map(|c| &c.policy) else { return false };
-        let (needed, windows) = match action.kind() {
-            ActionKind::Handoff | ActionKind::StopRole => {
-                (policy.handoff.when.needs_window(), policy.handoff_windows.as_ref().unwrap_or(&policy.windows))
-            }
-            _ => (policy.work == WorkWhen::Window, &policy.windows),
-        };
-        needed && opening_at(windows, *at).is_none()
-    });
-    outside.map(|(_, at, action)| format!("at {}: {action}", stamp(at))).collect()
-}
-
-/// The first things that happened otherwise than with the rule.
-fn tell_difference(with: &Simulated, without: &Simulated, story: &mut String) {
-    const SHOWN: usize = 12;
-    let (mut before, mut after) = (String::new(), String::new());
-    tell_run(with, &mut before);
-    tell_run(without, &mut after);
-    let same = before.lines().zip(after.lines()).take_while(|(a, b)| a == b).count();
-    if same > 0 {
-        let _ = writeln!(story, "  … as above");
-    }
-    for line in after.lines().skip(same).take(SHOWN) {
-        let _ = writeln!(story, "{line}");
-    }
-    if after.lines().count() > same + SHOWN {
-        let _ = writeln!(story, "  … and so on");
-    }
-}
-
 /// The scenario document, and the manifests with its lines blanked, so that places stay right.
 fn split(text: &str, file: &Path) -> (Scenario, String) {
     let Some(start) = text.find("kind: Scenario") else { return (Scenario::default(), text.to_owned()) };
@@ -388,59 +288,6 @@ fn open(desired: &Arc<Desired>, rules: RuleSet) -> Simulated {
         })
         .collect();
     Simulated::new(Arc::clone(desired), worlds, Holder::from("scenario"), rules)
-}
-
-fn tell_plans(
-    simulated: &mut Simulated,
-    desired: &Desired,
-    story: &mut String,
-    wrong: &mut Vec<String>,
-) -> BTreeMap<ClusterName, Plan> {
-    let mut planned = BTreeMap::new();
-    let now = simulated.now;
-    let names: Vec<_> = simulated.fleet.turns().map(|(name, _)| name.clone()).collect();
-    for name in &names {
-        if let Some(world) = simulated.worlds.get_mut(name) {
-            let seen = world.observe_now(now);
-            simulated.fleet.look(name, &seen, now);
-        }
-    }
-    for name in &names {
-        let Some(world) = simulated.worlds.get_mut(name) else { continue };
-        let seen = world.observe_now(now);
-        let Some(turn) = simulated.fleet.turn(name) else { continue };
-        let plan = turn.plan(&seen, Around { fleet: simulated.fleet.facts(), now });
-        let _ = writeln!(
-            story,
-            "  {name}: plan {}, handoffs planned {}, floor {}, optimum {}",
-            plan.hash, plan.handoffs.planned, plan.handoffs.floor, plan.handoffs.optimum
-        );
-        for (i, step) in plan.steps.iter().enumerate() {
-            let _ = writeln!(story, "    {:>2}. {}", i + 1, step.action);
-            for waiver in &step.waived {
-                let _ = writeln!(story, "        {waiver}");
-            }
-            for hold in &step.holds {
-                let _ = writeln!(story, "        {hold}");
-            }
-        }
-        for hold in &plan.holds {
-            let _ = writeln!(story, "    {hold}");
-        }
-        let nothing = Known::unknown("nothing was asked for yet");
-        let facts = turn.facts(&seen, &nothing, Around { fleet: simulated.fleet.facts(), now });
-        for change in plan::relax(&facts, &plan).into_iter().flat_map(|relaxation| relaxation.changes) {
-            let place = change.place(&turn.desired).map(|place| format!(" ({place})")).unwrap_or_default();
-            let _ = writeln!(story, "    would be enough: {}{place}", change.how(&turn.desired));
-        }
-        for because in &plan.certificate.because {
-            let _ = writeln!(story, "    {}", because);
-        }
-        let cluster = desired.clusters.get(name).expect("the cluster is declared");
-        wrong.extend(check(cluster, &seen, &plan).err().map(|why| format!("the certificate of {name}: {why}")));
-        planned.insert(name.clone(), plan);
-    }
-    planned
 }
 
 fn run(simulated: &mut Simulated, scenario: &Scenario, file: &Path) -> End {
@@ -506,79 +353,6 @@ fn happen(simulated: &mut Simulated, happening: &Happening, file: &Path, keeper:
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let kept = keep(keeper, file, &text, now);
         simulated.change(Arc::new(kept.desired));
-    }
-}
-
-fn tell_run(simulated: &Simulated, story: &mut String) {
-    let started = simulated.started;
-    let many = simulated.worlds.len() > 1;
-    for entry in &simulated.journal {
-        let line = &entry.what;
-        if !line.is_news() {
-            continue;
-        }
-        let at = between(started, entry.at).as_secs();
-        let cluster = if many { format!("{}  ", entry.cluster) } else { String::new() };
-        let _ = writeln!(story, "  {:>2}:{:02}:{:02}  {cluster}{line}", at / 3600, at / 60 % 60, at % 60);
-    }
-}
-
-fn tell_end(simulated: &mut Simulated, end: &End, story: &mut String) {
-    let _ = writeln!(
-        story,
-        "  {}",
-        match end {
-            End::Converged => "converged",
-            End::AtRest => "at rest, not converged",
-            End::TimeOut => "out of time",
-            End::Killed => "killed",
-        }
-    );
-    let now = simulated.now;
-    for (name, world) in &simulated.worlds {
-        let violations = simulated.violations().filter(|(cluster, _)| *cluster == name).count();
-        let _ = writeln!(
-            story,
-            "  {name}: handoffs {}, failovers {}, violations {}, leaks {}",
-            world.roles().map(|(_, notes)| notes.handoffs).sum::<u32>(),
-            world.roles().map(|(_, notes)| notes.failovers).sum::<u32>(),
-            violations,
-            world.leaks().len()
-        );
-        for (role, notes) in world.roles() {
-            let _ = writeln!(story, "    {role} was out for {}", words(notes.outage(now)));
-        }
-        let across = simulated.across.iter().filter(|(cluster, _)| cluster == name).map(|(_, v)| v);
-        for violation in world.violations().iter().chain(across) {
-            let _ = writeln!(story, "    violation: {violation}");
-        }
-        if *end != End::TimeOut {
-            for leak in world.leaks() {
-                let _ = writeln!(story, "    left behind: {}", leak_words(&leak));
-            }
-        }
-    }
-    let names: Vec<_> = simulated.fleet.turns().map(|(name, _)| name.clone()).collect();
-    for name in names {
-        let Some(world) = simulated.worlds.get_mut(&name) else { continue };
-        let seen = world.observe_now(now);
-        let Some(turn) = simulated.fleet.turn(&name) else { continue };
-        let nothing = Known::unknown("nothing was asked for");
-        let around = Around { fleet: simulated.fleet.facts(), now };
-        for report in plan::explain(&turn.facts(&seen, &nothing, around)) {
-            for hold in &report.holds {
-                let _ = writeln!(story, "  {name}/{}: {hold}", report.node);
-            }
-        }
-    }
-}
-
-fn leak_words(leak: &Leak) -> String {
-    match leak {
-        Leak::Mark(mark) => mark.to_string(),
-        Leak::Pause(node) => format!("{node} is paused"),
-        Leak::Claim(claim) => format!("the claim {claim}"),
-        Leak::Stopped(group) => format!("{group:?} is stopped"),
     }
 }
 

@@ -11,7 +11,7 @@ use super::args::{From, Global, person};
 use super::load::{self, Loaded};
 use super::output::{self, Check, Waiver};
 use crate::desired::Cluster;
-use crate::drivers::{self, Driver, Snapshot};
+use crate::drivers::{self, Driver, Prepared, Snapshot};
 use crate::fleet::Fleet;
 use crate::guard::{Command, History, RuleSet};
 use crate::model::time::Clock;
@@ -89,14 +89,24 @@ impl Clock for Wall {
 }
 
 fn open(loaded: &Loaded, cluster: &Cluster, state: &Path) -> anyhow::Result<Opened> {
-    let prepared = drivers::prepare_to_look(cluster, &loaded.desired.rollups, &state.join("worlds"))
-        .map_err(|why| anyhow::anyhow!("cluster {}: {why}", cluster.name))?;
+    let prepared = prepare(loaded, cluster, state)?;
+    let at = prepared.simulated.map(|(at, _)| at);
+    Ok(start(prepared, at))
+}
+
+fn prepare(loaded: &Loaded, cluster: &Cluster, state: &Path) -> anyhow::Result<Prepared> {
+    drivers::prepare_to_look(cluster, &loaded.desired.rollups, &state.join("worlds"))
+        .map_err(|why| anyhow::anyhow!("cluster {}: {why}", cluster.name))
+}
+
+/// Starts a driver; if it is that of a simulated cluster, at this time.
+fn start(prepared: Prepared, at: Option<Time>) -> Opened {
     let simulated = prepared.simulated.is_some();
-    let clock: Arc<dyn Clock> = match prepared.simulated {
-        Some((at, _)) => Arc::new(Still(at)),
+    let clock: Arc<dyn Clock> = match at.filter(|_| simulated) {
+        Some(at) => Arc::new(Still(at)),
         None => Arc::new(Wall),
     };
-    Ok(Opened { driver: prepared.start(Arc::clone(&clock)), clock, simulated })
+    Opened { driver: prepared.start(Arc::clone(&clock)), clock, simulated }
 }
 
 /// Looks at these clusters, all at once.
@@ -130,10 +140,15 @@ fn look_at(
     let runtime = runtime()?;
     let mut looks = JoinSet::new();
     let mut opened = BTreeMap::new();
-    for (name, cluster) in loaded.desired.clusters.iter().filter(|(name, _)| names.contains(name)) {
-        let one = open(loaded, cluster, &state)?;
+    let wanted = loaded.desired.clusters.values().filter(|cluster| names.contains(&cluster.name));
+    let prepared: Vec<_> =
+        wanted.map(|cluster| Ok((cluster, prepare(loaded, cluster, &state)?))).collect::<anyhow::Result<_>>()?;
+    // One clock serves the whole fleet; of simulated clusters that stand still, the one that is furthest.
+    let furthest = prepared.iter().filter_map(|(_, one)| Some(one.simulated?.0)).max();
+    for (cluster, one) in prepared {
+        let one = start(one, furthest);
         let driver = Arc::clone(&one.driver);
-        let name = name.clone();
+        let name = cluster.name.clone();
         opened.insert(name.clone(), (Arc::clone(cluster), one));
         looks.spawn_on(async move { (name, driver.observe().await) }, runtime.handle());
     }
@@ -176,7 +191,6 @@ pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyho
         Err(OpenError::Nothing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    // One clock serves the whole fleet; of simulated clusters that stand still, the one that is furthest.
     let now = seen.iter().map(|(_, one, _)| one.clock.now()).max().unwrap_or_else(clock::wall);
     let mut fleet = Fleet::new(RuleSet::ALL);
     fleet.govern(&loaded.desired.fleet, load::stops(loaded, store.as_ref())?, now);

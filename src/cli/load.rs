@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::args::Global;
+use super::args::{Global, MANIFESTS};
 use super::{Exit, UsageError};
 use crate::desired::diagnostics::nearest;
 use crate::desired::render::{Style, render};
@@ -63,7 +63,8 @@ pub(super) fn load(global: &Global, paths: &[PathBuf]) -> anyhow::Result<Loaded>
     if loaded.desired.clusters.is_empty() {
         let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
         let why = if loaded.reading.has_errors() { "can be used" } else { "is declared" };
-        anyhow::bail!("no cluster {why} in {}", paths.join(", "));
+        let hint = if paths == [MANIFESTS] { "; if yours are elsewhere, say where with --manifests" } else { "" };
+        anyhow::bail!("no cluster {why} in {}{hint}", paths.join(", "));
     }
     Ok(loaded)
 }

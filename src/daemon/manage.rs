@@ -85,6 +85,7 @@ impl Daemon<'_> {
                 started: roll.started,
                 finished: roll.ended,
                 counts: roll.counts,
+                uncounted: roll.uncounted.clone(),
                 ..memory::Roll::default()
             });
         }

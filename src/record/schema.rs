@@ -96,6 +96,10 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (cluster, what)
     ) STRICT;
 ",
+    "
+    -- Nodes that the counts of a roll leave out.
+    ALTER TABLE rolls ADD COLUMN uncounted TEXT NOT NULL DEFAULT '[]';   -- JSON
+",
 ];
 
 /// The version that this program writes.

@@ -250,7 +250,12 @@ mod tests {
     fn nothing_is_written_when_there_is_nothing_to_say() {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(home.path(), OpenMode::Write).unwrap();
-        let roll = Roll { started: noon(), ended: None, counts: RollCounts { planned: 2, ..Default::default() } };
+        let roll = Roll {
+            started: noon(),
+            ended: None,
+            counts: RollCounts { planned: 2, ..Default::default() },
+            uncounted: ["N".into()].into(),
+        };
         let stop = Change::StopPulled { labels: BTreeMap::new(), why: "w".into(), by: "me".into(), at: noon() };
         let changes = [Change::Roll("mbx".into(), roll), stop];
         let texts = Texts::from([("a.yaml".into(), "kind: Fleet".into())]);

@@ -25,7 +25,7 @@ fn row(entry: &HistoryEntry) -> Vec<Column> {
     vec![
         Column::new(stamp(entry.at)),
         if failed { word.fg(comfy_table::Color::Red) } else { word },
-        Column::new(&entry.text),
         Column::new(revision.unwrap_or(&entry.revision)).add_attribute(comfy_table::Attribute::Dim),
+        Column::new(&entry.text),
     ]
 }
