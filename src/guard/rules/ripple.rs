@@ -73,9 +73,9 @@ fn may_rescue(action: &Action) -> bool {
 /// is about to be started again, and the cluster would move it then.
 fn is_rescue(effect: &SideEffect, group: &Group, facts: &Facts<'_>) -> bool {
     let nowhere = || match (&group.owner, &effect.kind) {
-        (Known::Known { value: Some(owner), .. }, _) => !facts.seen.is_up(owner),
+        (Known::Known { value: Some(owner), .. }, _) => facts.seen.is_down(owner),
         (Known::Known { value: None, .. }, _) => true,
-        // A cluster without quorum names no owners, and nothing runs in it.
+        // A cluster without quorum names no owners, and nothing runs in it, whatever its nodes say or do not say.
         (Known::Unknown { .. }, SideEffectKind::Moves { from, .. }) => !facts.seen.is_up(from),
         (Known::Unknown { .. }, _) => false,
     };

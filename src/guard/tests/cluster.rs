@@ -7,7 +7,7 @@ use crate::guard::claimable;
 use crate::guard::testing::*;
 use crate::model::time::later;
 use crate::model::{Claim, ClusterServiceRule, Known, MarkKind, NodeName, RebootRule, RuleName};
-use crate::observed::{Membership, SideEffect, SideEffectKind, Work, WorkEnd};
+use crate::observed::{GroupKind, GroupState, Membership, SideEffect, SideEffectKind, Work, WorkEnd};
 
 fn witness(story: &mut Story, from: &[&str]) {
     let from = from.iter().map(|n| NodeName::from(*n)).collect();
@@ -401,4 +401,25 @@ fn what_cannot_be_done_is_not_tried() {
         "precondition holds Cluster Group: groups.Cluster Group.owner is unknown: no answer; released when a \
          look shows that this can be done: MoveGroup \"Cluster Group\" from EXNODE2 to EXNODE1",
     );
+}
+
+/// A role that surely runs nowhere, and cannot where it is, may come up again because of a step. That it perhaps does
+/// not is no leave to move it.
+#[test]
+fn a_foreseen_rescue_is_one_only_where_the_owner_is_surely_down() {
+    let mut story = Story::ccr();
+    story.add_group("MBX2", GroupKind::Role, "EXNODE2");
+    let comes = SideEffectKind::Moves { from: "EXNODE2".into(), to: "EXNODE1".into() };
+    story.foreseen = Known::seen(vec![SideEffect { group: "MBX2".into(), kind: comes }], story.now);
+    let moved = handoff("MBX1", "EXNODE1", "EXNODE2");
+    let rescues = |story: &Story| story.says(RuleName::Ripple, &moved) == "allowed";
+    assert!(!rescues(&story), "it serves");
+    see(story.now, GroupState::Offline, &mut story.group("MBX2").state);
+    assert!(!rescues(&story), "it was stopped where it could run");
+    story.node("EXNODE2").membership = Known::unknown("no answer");
+    assert!(!rescues(&story), "nobody knows whether it could");
+    see(story.now, Membership::Down, &mut story.node("EXNODE2").membership);
+    assert!(rescues(&story));
+    story.group("MBX2").state = Known::unknown("no answer");
+    assert!(!rescues(&story), "nobody knows whether it serves");
 }
