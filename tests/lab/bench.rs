@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::host::Host;
 use super::probe::{Probes, TWO_ROLES};
-use super::{now, stale};
+use super::{now, stale, until};
 
 /// How often each.
 const TIMES: usize = 3;
@@ -29,6 +29,12 @@ fn by_hand_and_by_rollward() {
         if i > 0 {
             host.edit(&format!("1.{i}"), &version);
             host.package(&version, "");
+        }
+        // Both begin where they left their users the evening before.
+        for ((role, _), node) in TWO_ROLES.iter().zip(&lab.nodes) {
+            lab.on(node, &format!("crm_resource --move -r {role} -N {node} || [ $? = 108 ]"));
+            until("the role is at home", || lab.owner(role).as_ref() == Some(node));
+            lab.on(node, &format!("crm_resource --clear -r {role}"));
         }
         lab.settle();
         let starts = || TWO_ROLES.iter().map(|(role, _)| lab.starts(role)).sum::<usize>();

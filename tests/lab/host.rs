@@ -53,10 +53,15 @@ impl<'l> Host<'l> {
         self.write("package.yaml", std::str::from_utf8(&ran.stdout).unwrap());
     }
 
-    /// `rollward`, in the management network.
+    /// `rollward`, in the management network; it ends with this test, however that ends.
     pub fn rollward(&self, args: &[&str]) -> Command {
-        let mut command = self.lab.management(env!("CARGO_BIN_EXE_rollward").as_ref());
-        command.args(args).arg("--state").arg(self.path("state")).env("TMPDIR", self.path("tmp"));
+        let mut command = self.lab.management("setpriv".as_ref());
+        command
+            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_rollward")])
+            .args(args)
+            .arg("--state")
+            .arg(self.path("state"))
+            .env("TMPDIR", self.path("tmp"));
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         command
     }

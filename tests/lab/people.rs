@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::host::Host;
 use super::left::Before;
-use super::{assert_rolled, stale, until};
+use super::probe::{Probes, TWO_ROLES};
+use super::{assert_rolled, installing, stale, until};
 
 /// A person moves a role onto the very node that is about to be worked on, at different moments between the look and the
 /// touch. The node is active then, or will be as soon as it may: it is left alone until the person takes that back.
@@ -37,6 +38,7 @@ fn a_person_moves_a_role_onto_the_node_that_is_prepared() {
     daemon.until_told("  converged  ");
     drop(daemon);
     assert_rolled(&lab, &before);
+    before.assert_no_new_files(&lab);
 }
 
 /// A node that a person has put in standby is not touched, stays so, and is shown so; when the person takes it back, the
@@ -65,6 +67,33 @@ fn a_persons_standby_is_respected_and_shown() {
     daemon.until_told("  converged  ");
     drop(daemon);
     assert_rolled(&lab, &before);
+    before.assert_no_new_files(&lab);
+}
+
+/// A package that fails to configure halts the cluster, with the cause; the roles run on. Once the package is mended it
+/// is repaired, and the roll goes on by itself.
+#[test]
+fn a_package_that_fails_halts_the_cluster_until_it_is_mended() {
+    let Some(lab) = stale("two-roles") else { return };
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    host.package("1.1", "echo 'cannot migrate the index' >&2; exit 7");
+    let probes = Probes::start(&lab, TWO_ROLES);
+    let daemon = host.start("told");
+    let node = installing(&lab, "1.1");
+    daemon.until_told(" budget holds ");
+    assert!(daemon.told().contains("dpkg exit 1"), "{}", daemon.told());
+    sleep(Duration::from_secs(10));
+    let others = lab.witnessed().into_iter().filter(|line| line.node != node && line.what.starts_with("package"));
+    assert_eq!(others.count(), 0, "{:#?}", lab.witnessed());
+    for seen in probes.end() {
+        assert!(seen.outages.is_empty(), "{seen:?}");
+    }
+    host.package("1.1", "");
+    daemon.until_told("  converged  ");
+    drop(daemon);
+    assert_rolled(&lab, &before);
+    before.assert_no_new_files(&lab);
 }
 
 /// Two daemons on hosts of their own: one is in charge, the other waits. As many handoffs as one would take.

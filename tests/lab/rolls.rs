@@ -18,6 +18,7 @@ fn two_roles_are_rolled_with_the_fewest_handoffs() {
     let report = host.roll();
     let seen = probes.end();
     assert_rolled(&lab, &before);
+    before.assert_no_new_files(&lab);
 
     // Each role has left the node that it was on, and the third node was free.
     assert_eq!(report["handoffs"]["floor"], 2, "{report}");
@@ -50,6 +51,7 @@ fn a_promoted_resource_is_rolled_as_a_role() {
     let report = host.roll();
     let seen = probes.end();
     assert_rolled(&lab, &before);
+    before.assert_no_new_files(&lab);
 
     assert_eq!(report["handoffs"]["spent"], 2, "{report}");
     seen.iter().for_each(|seen| println!("{}", seen.words()));

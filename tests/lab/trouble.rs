@@ -10,6 +10,38 @@ use super::left::Before;
 use super::probe::{Probes, TWO_ROLES};
 use super::{assert_rolled, installing, stale, until};
 
+/// Killed after each beginning, sooner or later, and at each end of an action, its state kept or lost: as many handoffs
+/// as undisturbed.
+#[test]
+fn a_daemon_is_killed_at_every_boundary_of_an_action() {
+    let Some(lab) = stale("two-roles") else { return };
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    let mut kills = 0;
+    loop {
+        let mut daemon = host.start(&format!("told-{kills}"));
+        let at = if kills % 2 == 0 { "  begin  " } else { "  done  " };
+        until(at, || daemon.told().contains(at) || daemon.told().contains("  converged  "));
+        if daemon.told().contains("  converged  ") {
+            break;
+        }
+        if kills % 2 == 0 {
+            // Before the node hears of it, while it announces it, while it acts, and when it is done.
+            sleep(Duration::from_millis(kills * 170 % 1_700));
+        }
+        daemon.kill();
+        kills += 1;
+        assert!(kills < 150, "it gets nowhere:\n{}", daemon.told());
+        if kills % 3 == 0 {
+            std::fs::remove_dir_all(host.path("state")).unwrap();
+        }
+    }
+    println!("killed {kills} times");
+    assert!(kills > 15, "{kills}");
+    assert_rolled(&lab, &before);
+    assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
+}
+
 /// The management host cannot reach the node while it installs: the install goes on, and is found done, not done again.
 #[test]
 fn the_management_network_is_cut_during_an_install() {
