@@ -52,6 +52,8 @@ const LAYERS: &[Layer] = &[
             // The declared cluster, which a driver is started with.
             "desired::Cluster",
             "desired::Topology",
+            // Where its packages are, to copy them to the nodes.
+            "desired::PackageAt",
             // How what people typed is read: a driver reads its own part of a manifest as the rest is read.
             "desired::typed",
             "desired::text",
