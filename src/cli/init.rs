@@ -26,9 +26,9 @@ pub(super) struct Init {
     /// The driver's part of the manifest, where it must say more than the host
     #[arg(long, value_name = "YAML", default_value = "{}")]
     part: String,
-    /// A package whose version the nodes shall share
-    #[arg(long, value_name = "NAME", default_value = "pacemaker")]
-    package: String,
+    /// A package whose version the nodes shall share; the cluster stack's own if omitted
+    #[arg(long, value_name = "NAME")]
+    package: Option<String>,
 }
 
 impl Init {
@@ -36,7 +36,7 @@ impl Init {
         let part: serde_json::Value = serde_yaml::from_str(&self.part).context("--part is no YAML")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let text = runtime
-            .block_on(drivers::init(&self.driver, &self.host, &part, &self.package))
+            .block_on(drivers::init(&self.driver, &self.host, &part, self.package.as_deref()))
             .map_err(|why| anyhow::anyhow!("{why}"))?;
         let mut to = std::io::stdout().lock();
         to.write_all(text.as_bytes())?;

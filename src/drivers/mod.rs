@@ -194,7 +194,7 @@ struct Row {
     init: Option<Init>,
 }
 
-type Init = for<'a> fn(&'a str, &'a serde_json::Value, &'a str) -> Later<'a, Result<String, String>>;
+type Init = for<'a> fn(&'a str, &'a serde_json::Value, Option<&'a str>) -> Later<'a, Result<String, String>>;
 
 /// All rollups, by name.
 type Rollups = BTreeMap<RollupName, Arc<Rollup>>;
@@ -286,7 +286,7 @@ pub fn that_write_manifests() -> Vec<&'static str> {
 ///
 /// # Errors
 /// The driver writes none, or the host could not be asked: what it said, and what to do.
-pub async fn init(driver: &str, host: &str, part: &serde_json::Value, package: &str) -> Result<String, String> {
+pub async fn init(driver: &str, host: &str, part: &serde_json::Value, package: Option<&str>) -> Result<String, String> {
     match row(driver)?.init {
         Some(init) => init(host, part, package).await,
         None => Err(format!("{driver} has no live clusters")),

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::look::{Asked, Raw, look};
+use super::look::{Asked, File, Raw, look};
 use super::marks;
 use super::probe;
 use super::software;
 use super::ssh::{Talk, Way};
-use crate::desired::PackageAt;
 use crate::drivers::checks;
 use crate::guard::Check;
 use crate::model::{Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, Time};
@@ -42,7 +41,7 @@ pub(super) struct Order<'a> {
     /// The rollup that it is about.
     pub rollup: Option<&'a Rollup>,
     /// Its packages that are declared: where they are on this host.
-    pub packages: Vec<(String, PackageAt)>,
+    pub packages: Vec<(String, File)>,
     /// The announcement is made already, elsewhere, or there is nowhere to make it: the cluster is down on the node.
     pub alone: bool,
 }
@@ -88,7 +87,7 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others:
         }
         talk.say(format!("go {}\n", verified(asked, order.action, &seen)).as_bytes()).await?;
         if let Action::Stage { .. } = order.action {
-            for (_, PackageAt { path, .. }) in &order.packages {
+            for (_, File { path, .. }) in &order.packages {
                 let bytes = tokio::fs::read(path).await.map_err(|e| format!("{}: {e}", path.display()))?;
                 talk.say(&bytes).await?;
             }
@@ -203,7 +202,7 @@ fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
         if let Some(name) = names.iter().find(|name| !packages.iter().any(|(known, _)| known == *name)) {
             return Err(format!("no package {name} is declared"));
         }
-        let size = |(_, at): &(String, PackageAt)| {
+        let size = |(_, at): &(String, File)| {
             let file = std::fs::metadata(&at.path).map_err(|e| format!("{}: {e}", at.path.display()))?;
             Ok(file.len().to_string() + " ")
         };

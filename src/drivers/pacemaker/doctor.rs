@@ -20,6 +20,9 @@ const OLDEST: &str = "2.0";
 /// How far clocks may be apart before what nodes write down cannot be compared.
 const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
+/// What is said of what only a cluster with quorum can tell.
+const BLIND: &str = "no node with quorum answers: see `reach` and `cluster-view`";
+
 /// What was heard, and what follows from it.
 struct Patient<'a> {
     asked: &'a Asked,
@@ -84,7 +87,7 @@ pub(super) fn examine(asked: &Asked, raw: &Raw, at: Time) -> Vec<Readiness> {
     let patient = Patient { asked, heard, cluster, seen: &seen };
     let one = |(name, examine): &(&'static str, Examine)| {
         let (state, evidence, fix) = examine(&patient);
-        Readiness { name, state, evidence, fix: (state != ReadinessState::Good).then(|| fix.to_owned()) }
+        Readiness { name, state, evidence, fix: matches!(state, Bad | Warning).then(|| fix.to_owned()) }
     };
     EXAMINATIONS.iter().map(one).collect()
 }
@@ -109,7 +112,7 @@ impl<'a> Patient<'a> {
     fn cluster(&self, judge: impl FnOnce(&Status, &Cib) -> Found) -> Found {
         match &self.cluster {
             Ok((status, store)) => judge(status, store),
-            Err(why) => Found(ReadinessState::Unknown, why.clone()),
+            Err(_) => Found(ReadinessState::Unknown, BLIND.into()),
         }
     }
 }
@@ -235,7 +238,8 @@ fn views_agree(p: &Patient<'_>) -> Finding {
 
 fn quorum(p: &Patient<'_>) -> Finding {
     let found = match &p.seen.quorum {
-        Known::Unknown { why } => Found(Unknown, why.to_string()),
+        Known::Unknown { why } if p.cluster.is_ok() => Found(Bad, why.to_string()),
+        Known::Unknown { .. } => Found(Unknown, BLIND.into()),
         Known::Known { value, .. } => {
             let (votes, needed) = (value.node_votes, value.needed);
             Found(if votes > needed { Good } else { Warning }, format!("{votes} votes, {needed} needed"))
@@ -259,7 +263,8 @@ fn quorum_device(p: &Patient<'_>) -> Finding {
 fn store(p: &Patient<'_>) -> Finding {
     match &p.seen.marks {
         Known::Known { .. } => Found(Good, "it can be read".into()),
-        Known::Unknown { why } => Found(Bad, why.to_string()),
+        Known::Unknown { why } if p.heard.iter().any(|(_, heard)| heard.is_ok()) => Found(Bad, why.to_string()),
+        Known::Unknown { .. } => Found(Unknown, BLIND.into()),
     }
     .or("the login must be root or in the group haclient; values of ours that make no sense go by `rollward release`")
 }

@@ -5,6 +5,8 @@ export LC_ALL
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
+# A shell that a signal ends does not clear up by itself.
+trap 'exit 1' HUP INT TERM PIPE
 errors=$scratch/errors
 say() { # NAME EXIT OUT ERR
     printf '#%s %s %s %s\n%s%s\n' "$1" "$2" "${#3}" "${#4}" "$3" "$4"

@@ -22,10 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// The part makes no sense, or the node cannot be asked: what it said, and what to do.
-pub fn init<'a>(host: &'a str, part: &'a serde_json::Value, package: &'a str) -> Later<'a, Result<String, String>> {
+pub fn init<'a>(
+    host: &'a str,
+    part: &'a serde_json::Value,
+    package: Option<&'a str>,
+) -> Later<'a, Result<String, String>> {
     Box::pin(async move {
         let mut spec = spec::read(part)
             .map_err(|issues| issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "))?;
+        let package = package.unwrap_or(super::NAME);
         let node = NodeName::new(host);
         if spec.local.is_some() {
             spec.local = Some(node.clone());

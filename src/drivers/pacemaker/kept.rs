@@ -20,7 +20,8 @@ const REBOOTS_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(15)
 pub(super) fn seen_by_itself(node: &mut Node, heard: &Heard<'_>, at: Time) {
     let known =
         |value: Option<bool>, why: &str| value.map_or_else(|| Known::unknown(why), |value| Known::seen(value, at));
-    node.cluster_service = known(serves(heard), "systemctl did not say whether the cluster's services run");
+    node.cluster_service =
+        known(serves(heard), "systemctl did not say whether the cluster's services run, or they have failed");
     let reboot = answer(heard, "reboot").ok().map(|said| said.trim() == "yes");
     node.pending_reboot = known(reboot, "it was not asked");
     let ended = heard.answers.get("lock").map(|lock| lock.code == 0);
@@ -114,8 +115,9 @@ fn work(heard: &Heard<'_>, lock_is_free: Option<bool>, at: Time) -> Known<Option
             None => senseless(end),
         };
     }
+    // When it was, nobody knows: not before it began.
     let end = |failure: Option<&str>| {
-        let ended = WorkEnd { at, exit_code: None, failure: failure.map(str::to_owned) };
+        let ended = WorkEnd { at: work.since, exit_code: None, failure: failure.map(str::to_owned) };
         Known::seen(Some(Work { ended: Some(ended), ..work.clone() }), at)
     };
     match (&work.action, lock_is_free) {

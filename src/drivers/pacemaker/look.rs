@@ -2,6 +2,7 @@
 //! each machine is believed about itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cib::{Cib, INFINITY};
@@ -11,7 +12,7 @@ use super::software;
 use super::spec::{self, Spec};
 use super::status::{Member, MemberKind, Status};
 use super::units::{Unit, Units};
-use crate::desired::{Cluster, PackageAt};
+use crate::desired::Cluster;
 use crate::model::time::shifted;
 use crate::model::{ClusterName, GroupName, Known, NodeName, Rollup, Time};
 use crate::observed::{Disk, Group, GroupState, Membership, Node, Observation, Quorum, Services, View};
@@ -24,8 +25,16 @@ pub struct Asked {
     pub(super) nodes: BTreeMap<NodeName, Arc<Rollup>>,
     pub(super) groups: BTreeSet<GroupName>,
     /// Where packages are on this host, by their files' names.
-    pub(super) packages: BTreeMap<String, PackageAt>,
+    pub(super) packages: BTreeMap<String, File>,
     pub(super) spec: Spec,
+}
+
+/// A package's file on this host.
+#[derive(Clone, Debug)]
+pub(super) struct File {
+    pub path: PathBuf,
+    /// The hash that it is declared with.
+    pub sha256: String,
 }
 
 impl Asked {
@@ -38,7 +47,11 @@ impl Asked {
             cluster: cluster.name.clone(),
             nodes: cluster.nodes.iter().map(|(name, spec)| (name.clone(), Arc::clone(&spec.rollup))).collect(),
             groups: cluster.groups.keys().cloned().collect(),
-            packages: cluster.packages.clone(),
+            packages: cluster
+                .packages
+                .iter()
+                .map(|(name, at)| (name.clone(), File { path: at.path.clone(), sha256: at.sha256.clone() }))
+                .collect(),
             spec: spec::read(&cluster.driver.spec)
                 .map_err(|issues| issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "))?,
         })
@@ -254,13 +267,20 @@ fn may_run_everything(
     ))
 }
 
-/// Whether the cluster's service runs on a machine, as it says itself.
+/// Whether the cluster's service runs on a machine, as it says itself. One that has failed may have left behind what it
+/// ran.
 pub(super) fn serves(heard: &Heard<'_>) -> Option<bool> {
     let services = heard.answers.get("services")?;
-    let mut states = services.out.lines().map(str::trim);
-    match (states.next(), states.next()) {
-        (Some(corosync), Some(pacemaker)) => Some(corosync == "active" && pacemaker == "active"),
+    let mut states = services.out.lines().map(|state| match state.trim() {
+        "active" | "reloading" | "activating" | "deactivating" => Some(true),
+        "inactive" => Some(false),
         _ => None,
+    });
+    match (states.next()??, states.next()??) {
+        (_, false) => Some(false),
+        (true, true) => Some(true),
+        // What runs on a membership that is gone is about to be stopped, and is not yet.
+        (false, true) => None,
     }
 }
 
