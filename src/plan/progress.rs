@@ -76,7 +76,7 @@ fn under_way(action: &Action, mark: &Mark, facts: &Facts<'_>) -> Option<Hold> {
             evidence.push(Evidence::new(format!("nodes.{node}.rival"), rival, seen.at));
         }
     }
-    // Marks that were read before the end was written prove nothing: it is taken away with it.
+    // Marks that were read before the node wrote down the end prove nothing: it takes its announcement away with it.
     if let Known::Known { at, .. } = &seen.marks
         && let Some(end) = action.node().and_then(|node| last_end(node, seen)).filter(|end| end > at)
     {
@@ -100,9 +100,13 @@ fn under_way(action: &Action, mark: &Mark, facts: &Facts<'_>) -> Option<Hold> {
     Some(in_progress(subject, evidence, format!("released when a look shows that {} has ended", action.kind())))
 }
 
+/// When the node wrote down the end of its last work. Where its power failed, or it was rebooted, nobody did: there is no
+/// exit code, and nobody is about to take an announcement away.
 fn last_end(node: &NodeName, seen: &Observation) -> Option<Time> {
     match &seen.nodes.get(node)?.work {
-        Known::Known { value: Some(work), .. } => work.ended.as_ref().map(|end| end.at),
+        Known::Known { value: Some(work), .. } => {
+            work.ended.as_ref().filter(|end| end.exit_code.is_some()).map(|end| end.at)
+        }
         _ => None,
     }
 }

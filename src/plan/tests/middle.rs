@@ -59,6 +59,21 @@ fn an_announcement_whose_lock_is_free_is_taken_away() {
 }
 
 #[test]
+fn marks_read_before_a_node_wrote_down_the_end_are_read_again_unless_it_lost_power() {
+    let end_of_install = |exit_code| {
+        let world = in_the_middle().mark(MarkKind::InProgress { action: Box::new(install("B")) });
+        world.with(|world| {
+            let ended = Some(WorkEnd { at: later(now(), Duration::from_secs(1)), exit_code, failure: None });
+            let work = Work { action: install("B"), epoch: 1, holder: "us".into(), since: now(), ended };
+            world.node_mut("B").work.suppose(Some(work), now());
+        })
+    };
+    assert_eq!(end_of_install(Some(0)).next(), "wait: in-progress");
+    let cut_off = end_of_install(None).next();
+    assert!(cut_off.starts_with("Release announcement of Install"), "{cut_off}");
+}
+
+#[test]
 fn the_stop_cord_gives_a_paused_node_back() {
     assert_eq!(stop_cord(in_the_middle()).next(), "Resume B");
 }
