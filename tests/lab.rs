@@ -5,7 +5,9 @@
 //! * with `ROLLWARD_REQUIRE_LAB=1`, as in `.ci/run lab`, one that cannot run has failed.
 
 mod bench;
+mod chaos;
 mod cluster;
+mod first_day;
 mod host;
 mod left;
 mod people;

@@ -58,3 +58,24 @@ fn a_promoted_resource_is_rolled_as_a_role() {
     assert_eq!(seen[0].answers.len(), 2, "{seen:?}");
     assert_eq!(seen[1].answers, [db, lab.owner("db").unwrap()]);
 }
+
+/// The rollup asks for the cluster's service to be stopped around the install, and for a reboot after it.
+#[test]
+fn a_cluster_service_is_stopped_and_a_node_rebooted_where_the_rollup_says_so() {
+    let Some(lab) = stale("two-roles") else { return };
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    host.edit("clusterService: keep", "clusterService: stop");
+    host.edit("reboot: never", "reboot: always");
+    let boots = |node: &String| lab.on(node, "grep -c ^boot /var/log/init.log").trim().to_owned();
+    assert!(lab.nodes.iter().all(|node| boots(node) == "1"));
+    let report = host.roll();
+    assert_rolled(&lab, &before);
+    before.assert_no_new_files(&lab);
+    assert_eq!(report["handoffs"]["spent"], 2, "{report}");
+    assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
+    let beside =
+        lab.witnessed().into_iter().filter(|line| line.what.starts_with("package") && line.what.contains("pacemakerd"));
+    assert_eq!(beside.count(), 0, "the cluster's service ran beside an install: {:#?}", lab.witnessed());
+    assert!(lab.nodes.iter().all(|node| boots(node) == "2"), "each was rebooted once");
+}

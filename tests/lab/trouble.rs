@@ -42,6 +42,28 @@ fn a_daemon_is_killed_at_every_boundary_of_an_action() {
     assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
 }
 
+/// The power fails while a package is being configured: the node comes back with half of it, and is repaired.
+#[test]
+fn a_node_loses_power_during_its_install() {
+    let Some(lab) = stale("two-roles") else { return };
+    let before = Before::look(&lab);
+    let host = Host::new(&lab, "two-roles");
+    host.package("1.1", "sleep 5");
+    let probes = Probes::start(&lab, TWO_ROLES);
+    let daemon = host.start("told");
+    let node = installing(&lab, "1.1");
+    lab.kill(&node);
+    until("the others see that it is gone", || lab.view().is_some_and(|view| !view.online.contains(&node)));
+    lab.boot(&node);
+    daemon.until_told("  converged  ");
+    drop(daemon);
+    assert_rolled(&lab, &before);
+    for seen in probes.end() {
+        println!("{}", seen.words());
+        assert_eq!(seen.outages.len(), 1, "the power failed where no role was: {seen:?}");
+    }
+}
+
 /// The management host cannot reach the node while it installs: the install goes on, and is found done, not done again.
 #[test]
 fn the_management_network_is_cut_during_an_install() {
