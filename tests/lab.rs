@@ -114,4 +114,5 @@ fn assert_rolled(lab: &Lab, before: &Before) {
     assert!(["mail", "files", "db"].iter().all(|role| !view.has(role) || view.owner(role).is_some()), "{view:?}");
     lab.assert_untouched();
     before.assert_same(lab);
+    before.assert_no_new_files(lab);
 }
