@@ -8,6 +8,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,11 @@ const RECORD: &str = "record.db";
 /// Longer texts than this in the lock file are nobody's.
 const MAX_HOLDER_TEXT: u64 = 4096;
 
+/// How often a lock is tried whose holder has died: a program that it was about to start holds the open file until it has
+/// become that program. Two seconds in all.
+const TRIES: u32 = 100;
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
 /// Who holds a state folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,6 +39,20 @@ pub struct LockHolder {
     pub host: String,
     /// Since when.
     pub since: Time,
+}
+
+impl LockHolder {
+    /// Whether its process, on this very host, is no more.
+    fn is_dead(&self) -> bool {
+        if self.host != host_name() {
+            return false;
+        }
+        match fs::read_to_string(format!("/proc/{}/stat", self.pid)) {
+            // Killed, and its parent has not asked for its end yet.
+            Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
 }
 
 impl fmt::Display for LockHolder {
@@ -123,12 +144,20 @@ impl FolderLock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(FolderError::Held { dir: dir.to_owned(), holder: read_holder(&mut file) });
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let holder = read_holder(&mut file);
+                    if !holder.as_ref().is_some_and(LockHolder::is_dead) || tries == TRIES {
+                        return Err(FolderError::Held { dir: dir.to_owned(), holder });
+                    }
+                    sleep(BETWEEN_TRIES);
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let holder = LockHolder { pid: std::process::id(), host: host_name(), since: now };
         let text = serde_json::to_string(&holder).map_err(|e| failed(e.into()))?;
@@ -154,6 +183,7 @@ impl FolderLock {
 
 fn read_holder(file: &mut File) -> Option<LockHolder> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.take(MAX_HOLDER_TEXT).read_to_string(&mut text).ok()?;
     serde_json::from_str(text.trim()).ok()
 }
@@ -188,6 +218,23 @@ mod tests {
 
         drop(lock);
         FolderLock::take(home.path(), noon()).unwrap();
+    }
+
+    /// A child of the killed daemon that is just being started holds its open files for an instant.
+    #[test]
+    fn a_dead_holders_lock_is_waited_for() {
+        let home = tempfile::tempdir().unwrap();
+        let lock = FolderLock::take(home.path(), noon()).unwrap();
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        dead.wait().unwrap();
+        let holder = LockHolder { pid: dead.id(), host: host_name(), since: noon() };
+        fs::write(home.path().join(LOCK), serde_json::to_string(&holder).unwrap()).unwrap();
+        let gone = std::thread::spawn(move || {
+            sleep(BETWEEN_TRIES * TRIES / 4);
+            drop(lock);
+        });
+        FolderLock::take(home.path(), noon()).unwrap();
+        gone.join().unwrap();
     }
 
     #[test]
