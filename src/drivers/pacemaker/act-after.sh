@@ -164,20 +164,27 @@ if [ "$lock" != no ]; then
 $began
 " || refuse state "the work cannot be kept"
 fi
+# Takes a file from what is being sent. Says on stderr why not.
+stage_file() { # PATH SIZE SHA256
+    head -c "$2" >"$1.part" || { rm -f "$1.part"; return 1; }
+    hash=$(sha256sum "$1.part" | cut -d' ' -f1)
+    if [ "$hash" != "$3" ]; then
+        rm -f "$1.part"
+        echo "arrived with the SHA-256 $hash, and $3 is declared" >&2
+        return 1
+    fi
+    # Another file is another try.
+    [ -e "$1" ] && ! cmp -s "$1" "$1.part" && forget_failures tries "$rollup_name"
+    mv "$1.part" "$1" && keep "packages/${1##*/}.sha256" "$(stat -c '%s %Y %i' "$1") $hash"
+}
 if [ "$action" = stage ]; then
     why=
     for file in $files; do
-        path=$state/packages/$file
-        head -c "${sizes%% *}" >"$path.part"
-        hash=$(sha256sum "$path.part" | cut -d' ' -f1)
-        if [ "$hash" = "${sums%% *}" ]; then
-            # Another file is another try.
-            [ -e "$path" ] && ! cmp -s "$path" "$path.part" && forget_failures tries "$rollup_name"
-            mv "$path.part" "$path"
-            keep "packages/$file.sha256" "$(stat -c '%s %Y %i' "$path") $hash"
-        else
-            rm -f "$path.part"
-            why="$file arrived with the SHA-256 $hash, and ${sums%% *} is declared"
+        if ! stage_file "$state/packages/$file" "${sizes%% *}" "${sums%% *}" 2>"$errors"; then
+            why="$file: $(cat "$errors")"
+            # The rest is sent all the same.
+            cat >/dev/null
+            break
         fi
         sizes=${sizes#* }
         sums=${sums#* }
