@@ -1,5 +1,5 @@
-//! What `doctor` looks for before anybody trusts a roll to this cluster: thirty questions, each with what was seen and
-//! what to do.
+//! What `doctor` looks for before anybody trusts a roll to this cluster: some thirty checks, each with what was seen
+//! and what to do.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,11 @@ pub(super) const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("
 /// The oldest release whose tools answer as this driver reads them.
 const OLDEST: &str = "2.0";
 
-/// How far clocks may be apart before what nodes write down cannot be compared.
-const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
-
 /// What is said of what only a cluster with quorum can tell.
 const BLIND: &str = "no node with quorum answers: see `reach` and `cluster-view`";
 
 /// What was heard, and what follows from it.
-struct Patient<'a> {
+struct Evidence<'a> {
     asked: &'a Asked,
     heard: Vec<(&'a NodeName, Result<Heard<'a>, String>)>,
     cluster: Result<(&'a Status, &'a Cib), String>,
@@ -34,9 +31,9 @@ struct Patient<'a> {
 /// A finding: how it stands, what was seen, what to do.
 type Finding = (ReadinessState, String, &'static str);
 
-type Examine = fn(&Patient<'_>) -> Finding;
+type Check = fn(&Evidence<'_>) -> Finding;
 
-const EXAMINATIONS: &[(&str, Examine)] = &[
+const CHECKS: &[(&str, Check)] = &[
     ("reach", reach),
     ("node-names", node_names),
     ("tools", tools),
@@ -72,8 +69,8 @@ const EXAMINATIONS: &[(&str, Examine)] = &[
     ("pending-reboot", pending_reboot),
 ];
 
-/// Makes every examination of what the nodes said.
-pub(super) fn examine(asked: &Asked, raw: &Raw, at: Time) -> Vec<Readiness> {
+/// Makes every check of what the nodes said.
+pub(super) fn check(asked: &Asked, raw: &Raw, at: Time) -> Vec<Readiness> {
     let seen = look(asked, raw, at);
     let by_name = raw.iter().map(|(node, said)| (node, hear(node, said, at))).collect();
     let speaker = speaker(&by_name);
@@ -84,15 +81,15 @@ pub(super) fn examine(asked: &Asked, raw: &Raw, at: Time) -> Vec<Readiness> {
         (Err(why), _) | (_, Err(why)) => Err(why.clone()),
     };
     let heard = raw.iter().map(|(node, said)| (node, hear(node, said, at))).collect();
-    let patient = Patient { asked, heard, cluster, seen: &seen };
-    let one = |(name, examine): &(&'static str, Examine)| {
-        let (state, evidence, fix) = examine(&patient);
+    let all = Evidence { asked, heard, cluster, seen: &seen };
+    let one = |(name, check): &(&'static str, Check)| {
+        let (state, evidence, fix) = check(&all);
         Readiness { name, state, evidence, fix: matches!(state, Bad | Warning).then(|| fix.to_owned()) }
     };
-    EXAMINATIONS.iter().map(one).collect()
+    CHECKS.iter().map(one).collect()
 }
 
-impl<'a> Patient<'a> {
+impl<'a> Evidence<'a> {
     /// Judges every node that answered: what is wrong with it, if anything.
     fn nodes(&self, good: &str, bad: ReadinessState, wrong: impl Fn(&Heard<'a>) -> Option<String>) -> Found {
         let heard = self.heard.iter().filter_map(|(name, heard)| Some((name, heard.as_ref().ok()?)));
@@ -137,46 +134,46 @@ impl Found {
 
 use ReadinessState::{Bad, Good, Unknown, Warning};
 
-fn reach(p: &Patient<'_>) -> Finding {
-    let silent = p.heard.iter().filter_map(|(_, heard)| heard.as_ref().err());
+fn reach(all: &Evidence<'_>) -> Finding {
+    let silent = all.heard.iter().filter_map(|(_, heard)| heard.as_ref().err());
     Found::none_of(silent, "every declared node answers", Bad)
         .or("try `ssh NODE true` as the user that rollward runs as; give addresses under `hosts`, a configuration by `sshConfig`")
 }
 
-fn node_names(p: &Patient<'_>) -> Finding {
-    p.nodes("each is called as it is declared", Warning, |heard| {
+fn node_names(all: &Evidence<'_>) -> Finding {
+    all.nodes("each is called as it is declared", Warning, |heard| {
         let name = heard.answers.get("name")?;
         (name.code != 0).then(|| format!("crm_node -n: {}", name.words()))
     })
     .or("start the cluster's services there, so that its name can be compared with the manifest's")
 }
 
-fn tools(p: &Patient<'_>) -> Finding {
-    p.nodes("all that is used is there", Bad, |heard| {
+fn tools(all: &Evidence<'_>) -> Finding {
+    all.nodes("all that is used is there", Bad, |heard| {
         let missing = answer(heard, "tools").unwrap_or("the question").trim();
         (!missing.is_empty()).then(|| format!("missing: {missing}"))
     })
     .or("install Pacemaker's command-line tools (pacemaker-cli-utils on Debian), coreutils, util-linux, procps")
 }
 
-fn rights(p: &Patient<'_>) -> Finding {
-    p.nodes("commands run as root", Warning, |heard| {
+fn rights(all: &Evidence<'_>) -> Finding {
+    all.nodes("commands run as root", Warning, |heard| {
         let user = answer(heard, "user").unwrap_or("somebody").trim();
         answer(heard, "rights").is_err().then(|| format!("commands run as {user}"))
     })
     .or("that is enough for `mode: observe` (in the group haclient); to act, log in as root, or set `rights: sudo`")
 }
 
-fn folder(p: &Patient<'_>) -> Finding {
-    p.nodes("what belongs on a node can be kept there", Warning, |heard| {
+fn folder(all: &Evidence<'_>) -> Finding {
+    all.nodes("what belongs on a node can be kept there", Warning, |heard| {
         let folder = heard.answers.get("folder")?;
         (folder.code != 0).then(|| format!("{} cannot be written", folder.out.trim()))
     })
     .or("set `folder` to one that root may write, on a disk that outlives a restart")
 }
 
-fn disk(p: &Patient<'_>) -> Finding {
-    let short = p.seen.nodes.iter().filter_map(|(name, node)| match &node.disk {
+fn disk(all: &Evidence<'_>) -> Finding {
+    let short = all.seen.nodes.iter().filter_map(|(name, node)| match &node.disk {
         Known::Known { value, .. } if value.free_mib < value.needed_mib => {
             Some(format!("{name}: {} MiB are free, {} needed", value.free_mib, value.needed_mib))
         }
@@ -186,31 +183,31 @@ fn disk(p: &Patient<'_>) -> Finding {
         .or("make room in /var and in the folder for temporary files")
 }
 
-fn clocks(p: &Patient<'_>) -> Finding {
-    p.nodes("all agree with this host's", Warning, |heard| {
+fn clocks(all: &Evidence<'_>) -> Finding {
+    all.nodes("all agree with this host's", Warning, |heard| {
         let off = heard.ahead;
-        (off.abs() >= CLOCKS).then(|| format!("{} s off this host's clock", off.as_secs()))
+        (!off.is_zero()).then(|| format!("{} s off this host's clock", off.as_secs()))
     })
     .or("let chrony or another time service keep them together")
 }
 
-fn services(p: &Patient<'_>) -> Finding {
-    p.nodes("corosync and pacemaker run", Warning, |heard| {
+fn services(all: &Evidence<'_>) -> Finding {
+    all.nodes("corosync and pacemaker run", Warning, |heard| {
         (serves(heard) != Some(true)).then(|| "corosync or pacemaker does not run".to_owned())
     })
     .or("start them: `systemctl start corosync pacemaker`, once it is clear why they do not run")
 }
 
-fn cluster_view(p: &Patient<'_>) -> Finding {
-    p.nodes("each sees the cluster", Bad, |heard| {
+fn cluster_view(all: &Evidence<'_>) -> Finding {
+    all.nodes("each sees the cluster", Bad, |heard| {
         let why = heard.status.as_ref().err()?;
         Some(why.split_once(": ").map_or(why.as_str(), |(_, why)| why).to_owned())
     })
     .or("see the services on that node, and whether the login may ask them (root, or the group haclient)")
 }
 
-fn cluster_version(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, _| match status.version.as_deref() {
+fn cluster_version(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, _| match status.version.as_deref() {
         None => Found(Unknown, "the deciding node does not say its version".into()),
         Some(version) => {
             let number =
@@ -221,8 +218,8 @@ fn cluster_version(p: &Patient<'_>) -> Finding {
     .or("Pacemaker 2.0 is the oldest whose answers are understood")
 }
 
-fn views_agree(p: &Patient<'_>) -> Finding {
-    let views: BTreeSet<String> = p
+fn views_agree(all: &Evidence<'_>) -> Finding {
+    let views: BTreeSet<String> = all
         .seen
         .views
         .iter()
@@ -236,9 +233,9 @@ fn views_agree(p: &Patient<'_>) -> Finding {
         .or("the nodes do not see each other: look at the cluster's network before anything else")
 }
 
-fn quorum(p: &Patient<'_>) -> Finding {
-    let found = match &p.seen.quorum {
-        Known::Unknown { why } if p.cluster.is_ok() => Found(Bad, why.to_string()),
+fn quorum(all: &Evidence<'_>) -> Finding {
+    let found = match &all.seen.quorum {
+        Known::Unknown { why } if all.cluster.is_ok() => Found(Bad, why.to_string()),
         Known::Unknown { .. } => Found(Unknown, BLIND.into()),
         Known::Known { value, .. } => {
             let (votes, needed) = (value.node_votes, value.needed);
@@ -250,8 +247,8 @@ fn quorum(p: &Patient<'_>) -> Finding {
     )
 }
 
-fn quorum_device(p: &Patient<'_>) -> Finding {
-    match &p.seen.quorum {
+fn quorum_device(all: &Evidence<'_>) -> Finding {
+    match &all.seen.quorum {
         Known::Known { value: Quorum { witness: Some(Known::Unknown { why }), .. }, .. } => {
             Found(Warning, why.to_string())
         }
@@ -260,27 +257,28 @@ fn quorum_device(p: &Patient<'_>) -> Finding {
     .or("its vote is not counted on: the nodes' own votes must be enough")
 }
 
-fn store(p: &Patient<'_>) -> Finding {
-    match &p.seen.marks {
+fn store(all: &Evidence<'_>) -> Finding {
+    match &all.seen.marks {
         Known::Known { .. } => Found(Good, "it can be read".into()),
-        Known::Unknown { why } if p.heard.iter().any(|(_, heard)| heard.is_ok()) => Found(Bad, why.to_string()),
+        Known::Unknown { why } if all.heard.iter().any(|(_, heard)| heard.is_ok()) => Found(Bad, why.to_string()),
         Known::Unknown { .. } => Found(Unknown, BLIND.into()),
     }
     .or("the login must be root or in the group haclient; values of ours that make no sense go by `rollward release`")
 }
 
-fn configuration(p: &Patient<'_>) -> Finding {
-    p.nodes("crm_verify finds nothing", Warning, |heard| {
+fn configuration(all: &Evidence<'_>) -> Finding {
+    all.nodes("crm_verify finds nothing", Warning, |heard| {
         let said = heard.answers.get("verify")?;
         (said.code != 0).then(|| said.words())
     })
     .or("run `crm_verify -L -V` there, and mend what it says")
 }
 
-fn nodes_declared(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, _| {
-        let unknown = p.asked.nodes.keys().filter(|node| !status.nodes.contains_key(node.as_str()));
-        let undeclared = status.nodes.keys().filter(|node| !p.asked.nodes.contains_key(&NodeName::new(node.as_str())));
+fn nodes_declared(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, _| {
+        let unknown = all.asked.nodes.keys().filter(|node| !status.nodes.contains_key(node.as_str()));
+        let undeclared =
+            status.nodes.keys().filter(|node| !all.asked.nodes.contains_key(&NodeName::new(node.as_str())));
         let unknown = unknown.map(|node| format!("the cluster has no node {node}"));
         Found::none_of(
             unknown.chain(undeclared.map(|node| format!("{node} is not declared"))),
@@ -291,12 +289,12 @@ fn nodes_declared(p: &Patient<'_>) -> Finding {
     .or("write the nodes under `nodes` as `crm_node -l` lists them; nothing is done on one that is not declared")
 }
 
-fn resources_declared(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, store| {
+fn resources_declared(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, store| {
         let units = Units::new(&status.resources, &store.fence_devices, true);
-        let unknown = p.asked.groups.iter().filter(|group| !units.groups.contains_key(group.as_str()));
+        let unknown = all.asked.groups.iter().filter(|group| !units.groups.contains_key(group.as_str()));
         let roles = units.groups.iter().filter(|(_, unit)| unit.kind == GroupKind::Role);
-        let undeclared = roles.filter(|(name, _)| !p.asked.groups.iter().any(|group| group.as_str() == *name));
+        let undeclared = roles.filter(|(name, _)| !all.asked.groups.iter().any(|group| group.as_str() == *name));
         let unknown = unknown.map(|group| format!("the cluster has no resource {group}"));
         let undeclared = undeclared.map(|(name, _)| format!("{name} is not declared"));
         Found::none_of(unknown.chain(undeclared), "the same everywhere", Warning)
@@ -304,8 +302,8 @@ fn resources_declared(p: &Patient<'_>) -> Finding {
     .or("write them under `groups`, as roles or auxiliary; one that is not declared is protected as a role")
 }
 
-fn fencing(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, store| match (status.options.fencing, store.fence_devices.is_empty()) {
+fn fencing(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, store| match (status.options.fencing, store.fence_devices.is_empty()) {
         (false, _) => Found(Warning, "stonith-enabled is false".into()),
         (true, true) => {
             Found(Bad, "fencing is on, and there is no fence device: a lost node's roles start nowhere".into())
@@ -317,8 +315,8 @@ fn fencing(p: &Patient<'_>) -> Finding {
     .or("configure a fence device: without one a node that is lost in the middle may still run what starts elsewhere")
 }
 
-fn two_node(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, _| {
+fn two_node(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, _| {
         let members = status.nodes.values().filter(|member| member.kind == MemberKind::Member).count();
         match (members, status.options.fencing) {
             (2, false) => Found(Warning, "two nodes and no fencing".into()),
@@ -329,8 +327,8 @@ fn two_node(p: &Patient<'_>) -> Finding {
     .or("both halves of a cut cluster go on: an absent node counts as running everything until its fencing is confirmed")
 }
 
-fn maintenance(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, _| {
+fn maintenance(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, _| {
         let whole = status.options.maintenance.then(|| "the whole cluster".to_owned());
         let nodes = status.nodes.iter().filter(|(_, member)| member.maintenance).map(|(name, _)| name.clone());
         Found::none_of(whole.into_iter().chain(nodes), "no maintenance mode", Warning)
@@ -338,8 +336,8 @@ fn maintenance(p: &Patient<'_>) -> Finding {
     .or("end it when the work is over: `crm_attribute -n maintenance-mode -D`, or on a node with `-N NODE`")
 }
 
-fn standby(p: &Patient<'_>) -> Finding {
-    p.cluster(|_, store| {
+fn standby(all: &Evidence<'_>) -> Finding {
+    all.cluster(|_, store| {
         let ours: BTreeSet<&str> =
             store.marks.iter().filter_map(|mark| mark.kind.node()).map(NodeName::as_str).collect();
         let theirs = store.standby.keys().filter(|node| !ours.contains(node.as_str()));
@@ -348,8 +346,8 @@ fn standby(p: &Patient<'_>) -> Finding {
     .or("a person's standby is respected: `crm_attribute -N NODE -n standby -D` when it is over")
 }
 
-fn constraints(p: &Patient<'_>) -> Finding {
-    p.cluster(|_, store| {
+fn constraints(all: &Evidence<'_>) -> Finding {
+    all.cluster(|_, store| {
         let left = store
             .locations
             .iter()
@@ -360,8 +358,8 @@ fn constraints(p: &Patient<'_>) -> Finding {
     .or("moves and bans by hand stay until `crm_resource --clear -r RESOURCE`; they are respected until then")
 }
 
-fn leftovers(p: &Patient<'_>) -> Finding {
-    p.cluster(|_, store| {
+fn leftovers(all: &Evidence<'_>) -> Finding {
+    all.cluster(|_, store| {
         let moves = store.locations.iter().filter(|l| l.id.starts_with("rollward-move-")).map(|l| l.id.clone());
         let announced = |id: &str| {
             let groups = store.marks.iter().filter_map(|mark| match &mark.kind {
@@ -376,8 +374,8 @@ fn leftovers(p: &Patient<'_>) -> Finding {
     .or("`rollward release CLUSTER` removes all that is ours")
 }
 
-fn healthy(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, store| {
+fn healthy(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, store| {
         let units = Units::new(&status.resources, &store.fence_devices, !status.options.maintenance);
         let sick = units.groups.iter().filter(|(_, unit)| unit.stuck.is_some() || unit.state != GroupState::Online);
         let sick = sick.map(|(name, unit)| {
@@ -388,8 +386,8 @@ fn healthy(p: &Patient<'_>) -> Finding {
     .or("see `crm_mon -1 -rf`; clean up after the cause is mended: `crm_resource --cleanup -r RESOURCE`")
 }
 
-fn possible_owners(p: &Patient<'_>) -> Finding {
-    let roles = p.seen.groups.iter().filter(|(_, group)| group.kind.possibly(|kind| *kind == GroupKind::Role));
+fn possible_owners(all: &Evidence<'_>) -> Finding {
+    let roles = all.seen.groups.iter().filter(|(_, group)| group.kind.possibly(|kind| *kind == GroupKind::Role));
     let alone = roles.filter(|(_, group)| group.possible_owners.surely(|owners| owners.len() < 2));
     Found::none_of(
         alone.map(|(name, _)| format!("{name} may run on one node only")),
@@ -399,8 +397,8 @@ fn possible_owners(p: &Patient<'_>) -> Finding {
     .or("a role that may run nowhere else cannot be handed over: see its location constraints and bans")
 }
 
-fn failback_pressure(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, store| {
+fn failback_pressure(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, store| {
         let units = Units::new(&status.resources, &store.fence_devices, true);
         let pulled = units.groups.iter().filter_map(|(name, unit)| {
             let to = failback(name, unit, store, &store.may_run(name, unit, status))?;
@@ -411,16 +409,16 @@ fn failback_pressure(p: &Patient<'_>) -> Finding {
     .or("give it stickiness above its location scores, or each roll costs a second outage")
 }
 
-fn remote_nodes(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, _| {
+fn remote_nodes(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, _| {
         let remote = status.nodes.iter().filter(|(_, member)| member.kind == MemberKind::Remote);
         Found::none_of(remote.map(|(name, _)| name), "there are none", Warning)
     })
     .or("remote and guest nodes are seen and not worked on: update them by hand, last")
 }
 
-fn lock_manager(p: &Patient<'_>) -> Finding {
-    p.cluster(|status, _| {
+fn lock_manager(all: &Evidence<'_>) -> Finding {
+    all.cluster(|status, _| {
         let mut locks = Vec::new();
         for resource in &status.resources {
             if let Resource::Clone { id, instances, .. } = resource {
@@ -436,40 +434,40 @@ fn lock_manager(p: &Patient<'_>) -> Finding {
     .or("a distributed lock manager stops the whole cluster's storage if a node is lost: have working fencing first")
 }
 
-fn package_manager(p: &Patient<'_>) -> Finding {
-    p.nodes("it answers", Bad, |heard| {
+fn package_manager(all: &Evidence<'_>) -> Finding {
+    all.nodes("it answers", Bad, |heard| {
         let said = heard.answers.get("packages")?;
         (!(0..=99).contains(&said.code)).then(|| said.words())
     })
     .or("the rollup's `install` names the package manager: `deb` needs dpkg on every node, `rpm` needs rpm")
 }
 
-fn half_installed(p: &Patient<'_>) -> Finding {
-    p.nodes("no package is half installed", Warning, |heard| {
+fn half_installed(all: &Evidence<'_>) -> Finding {
+    all.nodes("no package is half installed", Warning, |heard| {
         let said = heard.answers.get("audit")?;
         (said.code != 0 || !said.out.trim().is_empty()).then(|| said.words())
     })
     .or("`dpkg --configure -a`, or install a good version")
 }
 
-fn installer_at_work(p: &Patient<'_>) -> Finding {
-    let rivals = p.seen.nodes.iter().filter_map(|(name, node)| match &node.rival {
+fn installer_at_work(all: &Evidence<'_>) -> Finding {
+    let rivals = all.seen.nodes.iter().filter_map(|(name, node)| match &node.rival {
         Known::Known { value: Some(rival), .. } => Some(format!("{name}: {rival}")),
         _ => None,
     });
     Found::none_of(rivals, "none", Warning).or("wait until it has ended, or end it; nothing begins beside it")
 }
 
-fn automatic_updates(p: &Patient<'_>) -> Finding {
-    p.nodes("no timer installs updates", Warning, |heard| {
+fn automatic_updates(all: &Evidence<'_>) -> Finding {
+    all.nodes("no timer installs updates", Warning, |heard| {
         let timers = answer(heard, "timers").unwrap_or_default().trim();
         (!timers.is_empty()).then(|| format!("active: {timers}"))
     })
     .or("they may update an active node behind your back: `systemctl disable --now TIMER`")
 }
 
-fn pending_reboot(p: &Patient<'_>) -> Finding {
-    let pending = p.seen.nodes.iter().filter(|(_, node)| node.pending_reboot.surely(|pending| *pending));
+fn pending_reboot(all: &Evidence<'_>) -> Finding {
+    let pending = all.seen.nodes.iter().filter(|(_, node)| node.pending_reboot.surely(|pending| *pending));
     Found::none_of(pending.map(|(name, _)| name.as_str()), "none", Warning)
         .or("restart them first, one at a time; a roll holds work on such a node")
 }

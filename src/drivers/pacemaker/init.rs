@@ -28,8 +28,7 @@ pub fn init<'a>(
     package: Option<&'a str>,
 ) -> Later<'a, Result<String, String>> {
     Box::pin(async move {
-        let mut spec = spec::read(part)
-            .map_err(|issues| issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "))?;
+        let mut spec = spec::read(part)?;
         let package = package.unwrap_or(super::NAME);
         let node = NodeName::new(host);
         if spec.local.is_some() {

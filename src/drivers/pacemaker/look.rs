@@ -52,8 +52,7 @@ impl Asked {
                 .iter()
                 .map(|(name, at)| (name.clone(), File { path: at.path.clone(), sha256: at.sha256.clone() }))
                 .collect(),
-            spec: spec::read(&cluster.driver.spec)
-                .map_err(|issues| issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "))?,
+            spec: spec::read(&cluster.driver.spec)?,
         })
     }
 

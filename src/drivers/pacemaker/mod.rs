@@ -231,7 +231,7 @@ impl Driver for Pacemaker {
         Box::pin(async move {
             let asked = self.asked();
             let raw = self.ask_by(doctor::SCRIPT, &asked).await;
-            doctor::examine(&asked, &raw, self.clock.now())
+            doctor::check(&asked, &raw, self.clock.now())
         })
     }
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::desired::parts::{PartChecked, PartContext, PartIssue};
-use crate::desired::typed::typed;
+use crate::desired::parts::{PartChecked, PartContext, PartIssue, read_part};
 use crate::model::{ActionKind, InstallKind, NodeName, Spread};
 
 /// A Pacemaker cluster on Corosync.
@@ -61,19 +60,12 @@ const TAKES: [(ActionKind, u64, u64); 12] = [
     (ActionKind::Resume, 3, 30),
 ];
 
-/// Reads a part.
+/// Reads a part that was checked before.
 ///
 /// # Errors
-/// Everything that is wrong with it.
-pub fn read(part: &serde_json::Value) -> Result<Spec, Vec<PartIssue>> {
-    typed(part.clone()).map_err(|issues| {
-        let issue = |i: crate::desired::typed::TypeIssue| PartIssue {
-            pointer: i.pointer(),
-            message: i.message.clone(),
-            help: i.help.clone().or_else(|| Some(i.label.clone())),
-        };
-        issues.into_iter().map(issue).collect()
-    })
+/// Everything that is wrong with it, in one line.
+pub(super) fn read(part: &serde_json::Value) -> Result<Spec, String> {
+    read_part(part).map_err(|issues| issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "))
 }
 
 /// Reads and checks a part.
@@ -81,7 +73,7 @@ pub fn read(part: &serde_json::Value) -> Result<Spec, Vec<PartIssue>> {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartChecked, Vec<PartIssue>> {
-    let spec = read(part)?;
+    let spec: Spec = read_part(part)?;
     let mut issues = Vec::new();
     let mut wrong = |pointer: String, message: String, help: Option<String>| {
         issues.push(PartIssue { pointer, message, help });
