@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::memory::HEARTBEAT;
 use super::{Around, Effect, Stage, Turn, Wake};
 use crate::guard;
 use crate::model::time::{between, later};
@@ -68,6 +69,25 @@ impl Turn {
         self.memory.misses += 1;
         self.say_unclaimed(&why, around.now);
         self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
+    }
+
+    /// When the claim's heartbeat should be written again, if the last look showed it to be ours.
+    pub fn next_beat(&self, now: Time) -> Option<Time> {
+        let look = self.memory.last_look.as_ref()?;
+        let ours = self.our_claim(&look.seen).is_some() && self.history.claimed_at.is_some();
+        ours.then(|| later(now, HEARTBEAT))
+    }
+
+    /// For how long the heartbeat of the claim in the last look has not been seen to move: ours since we wrote it, by
+    /// this life of ours; another's since we first saw it stand where it stands.
+    pub fn heartbeat_age(&self, now: Time) -> Option<Duration> {
+        let look = self.memory.last_look.as_ref()?;
+        let since = match (self.our_claim(&look.seen), &self.memory.foreign) {
+            (Some(_), _) => self.memory.beat_at,
+            (None, Some((_, since))) => Some(*since),
+            (None, None) => None,
+        };
+        since.map(|since| between(since, now))
     }
 
     pub(super) fn keep_or_give_up_claim(&mut self, seen: &Observation, wake: Wake, around: Around<'_>) -> Effect {

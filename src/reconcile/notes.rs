@@ -5,11 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use super::memory::{HEARTBEAT, Pending, Roll, SILENCE};
+use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
 use crate::desired::NodeSpec;
 use crate::guard::{Approval, Facts, PlannedHandoff, RuleSet};
@@ -90,25 +89,6 @@ impl Turn {
     /// When an action that is under way will have taken longer than it should.
     pub fn next_alarm(&self) -> Option<Time> {
         self.memory.pending.iter().filter(|p| !p.late).map(|p| self.late_at(&p.action, p.since)).min()
-    }
-
-    /// When the claim's heartbeat should be written again, if the last look showed it to be ours.
-    pub fn next_beat(&self, now: Time) -> Option<Time> {
-        let look = self.memory.last_look.as_ref()?;
-        let ours = self.our_claim(&look.seen).is_some() && self.history.claimed_at.is_some();
-        ours.then(|| later(now, HEARTBEAT))
-    }
-
-    /// For how long the heartbeat of the claim in the last look has not been seen to move: ours since we wrote it, by
-    /// this life of ours; another's since we first saw it stand where it stands.
-    pub fn heartbeat_age(&self, now: Time) -> Option<Duration> {
-        let look = self.memory.last_look.as_ref()?;
-        let since = match (self.our_claim(&look.seen), &self.memory.foreign) {
-            (Some(_), _) => self.memory.beat_at,
-            (None, Some((_, since))) => Some(*since),
-            (None, None) => None,
-        };
-        since.map(|since| between(since, now))
     }
 
     /// Actions whose end this look shows.
