@@ -11,7 +11,8 @@ use crate::model::{Action, Evidence, Hold, NodeName, ReleaseKind, Rollup, Rollup
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Package,
-    judges: "Install, and Uninstall where an older package is installed for it; ahead of them, Stage, Pause, StopCluster and Handoff",
+    judges: "Install, and Uninstall where an older package is installed for it; ahead of them, Stage, Pause, StopCluster \
+             and Handoff",
     judges_finishing: false,
     says_no_to: "a package that nobody has declared, or that is not on the node with the declared SHA-256",
     judge,

@@ -199,9 +199,9 @@ struct Reached {
     by: Option<(usize, Move)>,
 }
 
-/// A move, in the order in which the moves of a state are tried: roles that have to leave first, those that have somewhere
-/// to go now, those of nearly empty nodes before others, and of their destinations the current and preferred ones first. A stale node gets a role only
-/// where no current one could take it.
+/// A move, in the order in which the moves of a state are tried: roles that have to leave first, those that have
+/// somewhere to go now, those of nearly empty nodes before others, and of their destinations the current and preferred
+/// ones first. A stale node gets a role only where no current one could take it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Ranked {
     may_stay: bool,
