@@ -3,7 +3,6 @@
 use super::args::{From, Global};
 use super::output::{Clusters, Source, Status};
 use super::{Exit, ask, live, load, text};
-use crate::clock;
 use crate::door::Request;
 use crate::model::ClusterName;
 use crate::record::{OpenError, OpenMode, Store};
@@ -63,14 +62,12 @@ impl StatusArgs {
             Err(OpenError::Nothing { .. }) => Default::default(),
             Err(error) => return Err(error.into()),
         };
-        let now = clock::wall();
         let status = |name: &ClusterName| {
             let desired = loaded.desired.clusters.get(name)?;
             let mut status = Status::unseen(desired, Source::Record);
             if let Some(roll) = rolls.get(name) {
                 status.handoffs = Some(roll.counts.into());
                 status.observed_at = Some(roll.ended.unwrap_or(roll.started));
-                status.age_seconds = status.observed_at.map(|at| crate::model::time::between(at, now).into());
                 status.decision = roll.ended.map(|_| super::output::Decision::Converged);
             }
             Some(status)

@@ -45,7 +45,11 @@ impl Validate {
             let valid = document.clusters.iter().filter(|cluster| cluster.valid).count();
             let (word, style) = if errors { ("not valid", BAD) } else { ("valid", GOOD) };
             let all = document.clusters.len();
-            format!("{style}{word}{style:#}: {files} files, {valid} of {all} clusters can be used\n")
+            let plural = |count: usize| if count == 1 { "" } else { "s" };
+            let (of_files, of_clusters) = (plural(files), plural(all));
+            format!(
+                "{style}{word}{style:#}: {files} file{of_files}, {valid} of {all} cluster{of_clusters} can be used\n"
+            )
         })?;
         Ok(loaded.exit())
     }

@@ -28,7 +28,7 @@ pub struct Status {
     /// When the cluster was looked at.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub observed_at: Option<Time>,
-    /// How long ago that is.
+    /// How long ago that is. Not told from the record, which has the cluster's own clock.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub age_seconds: Option<Seconds>,
     /// What came of that look.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::Color;
 
 use super::holds::waivers;
-use super::layout::{Column, seconds, table};
+use super::layout::{Column, seconds, stamp, table};
 use crate::cli::output::{Clusters, Decision, InCharge, Source, Status};
 
 /// All clusters.
@@ -42,8 +42,12 @@ fn row(status: &Status) -> Vec<Column> {
     let seen = match (status.source, status.age_seconds) {
         (Source::Live, _) => "just now".into(),
         (Source::Daemon, Some(age)) => format!("{} ago", seconds(age)),
-        (Source::Record, Some(age)) => format!("{} ago, no daemon runs", seconds(age)),
-        (_, None) => "never".to_owned(),
+        (Source::Daemon, None) => "never".to_owned(),
+        // By the cluster's own clock, which need not be this host's: a simulated one has its own.
+        (Source::Record, _) => match status.observed_at {
+            Some(at) => format!("{}, no daemon runs", stamp(at)),
+            None => "never".to_owned(),
+        },
     };
     vec![
         Column::new(&status.name),

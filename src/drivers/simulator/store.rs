@@ -37,7 +37,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The file is not what this program writes.
-    #[error("the world of {cluster} in {} is damaged ({why}); start over with --fresh-world", path.display())]
+    #[error("the world of {cluster} in {} is damaged ({why}); start over with `rollward run --fresh-world`", path.display())]
     Damaged {
         /// Whose world.
         cluster: ClusterName,
@@ -49,7 +49,7 @@ pub enum StoreError {
     /// The document's truth has changed since the world was made.
     #[error(
         "the world of {cluster} in {} was made for other nodes, groups, quorum, seed or faults than its document \
-         declares now; start over with --fresh-world, or undo the change", path.display()
+         declares now; start over with `rollward run --fresh-world`, or undo the change", path.display()
     )]
     OtherDocument {
         /// Whose world.
