@@ -25,35 +25,34 @@ fn kinds(room: u8) -> [Node; 5] {
     ]
 }
 
-/// Calls for every case of the shape, once for each class of cases that differ in nothing but names. `from` and `of`
-/// split the work: only what falls to part `from` of `of` parts is called for.
+/// Calls for every case of the shape, once for each class of cases that differ in nothing but names. Those that differ
+/// only in who owns what come one after the other, and `from` and `of` split the work between such families: only those
+/// that fall to part `from` of `of` parts are called for.
 pub fn all(shape: Shape, from: u64, of: u64, mut with: impl FnMut(&Case)) {
     let Shape { nodes, roles, preferred } = shape;
+    let limits = limits(nodes as u8, preferred);
     let mut seen = 0;
     for room in [1, 2, roles.max(3) as u8] {
         for ranks in multisets(5, nodes) {
             let kinds: Vec<Node> = ranks.iter().map(|rank| kinds(room)[*rank]).collect();
             let alike = permutations_within(&ranks);
-            let choices = choices(&kinds, preferred);
-            // What each permutation makes of each choice, by number.
-            let images: Vec<Vec<usize>> =
-                alike.iter().map(|order| choices.iter().map(|role| image(role, order, &choices)).collect()).collect();
-            if choices.is_empty() {
-                continue;
-            }
             let mut picked = vec![0; roles];
             loop {
-                let owned = |node: usize| picked.iter().filter(|p| usize::from(choices[**p].owner) == node).count();
-                let fits = kinds.iter().enumerate().all(|(n, node)| owned(n) <= usize::from(node.room));
-                if fits && is_first(&picked, &images) {
+                let family: Vec<Limits> = picked.iter().map(|p| limits[*p]).collect();
+                if let Some(same) = exchanges(&family, &alike) {
                     if seen % of == from {
-                        let roles = picked.iter().map(|p| choices[*p]).collect();
-                        with(&Case { nodes: kinds.clone(), roles, downgrade: false, outage: false });
+                        let case = Case {
+                            nodes: kinds.clone(),
+                            roles: family.iter().map(|limits| limits.role(0)).collect(),
+                            downgrade: false,
+                            outage: false,
+                        };
+                        each_placement(case, 0, &same, &mut with);
                     }
                     seen += 1;
                 }
                 // The next multiset.
-                let Some(last) = picked.iter().rposition(|p| p + 1 < choices.len()) else { break };
+                let Some(last) = picked.iter().rposition(|p| p + 1 < limits.len()) else { break };
                 let next = picked[last] + 1;
                 picked[last..].fill(next);
             }
@@ -61,37 +60,91 @@ pub fn all(shape: Shape, from: u64, of: u64, mut with: impl FnMut(&Case)) {
     }
 }
 
-/// What one role can be, in order. A node that is down owns nothing.
-fn choices(kinds: &[Node], preferred: bool) -> Vec<Role> {
-    let nodes = kinds.len() as u8;
-    let mut choices = Vec::new();
-    for owner in (0..nodes).filter(|n| !kinds[usize::from(*n)].down) {
-        for owners in (0..1u8 << nodes).filter(|owners| owners & (1 << owner) != 0) {
-            let wishes = (0..nodes).filter(|n| preferred && owners & (1 << n) != 0).map(Some);
-            for preferred in std::iter::once(None).chain(wishes) {
-                choices.push(Role { owner, owners, preferred, weight: 1 });
-            }
+/// Where a role may run, whoever owns it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Limits {
+    owners: u8,
+    preferred: Option<u8>,
+}
+
+impl Limits {
+    fn role(self, owner: u8) -> Role {
+        Role { owner, owners: self.owners, preferred: self.preferred, weight: 1 }
+    }
+
+    fn of(role: &Role) -> Self {
+        Self { owners: role.owners, preferred: role.preferred }
+    }
+
+    fn image(self, order: &[usize]) -> Self {
+        let to = |node: u8| order[usize::from(node)] as u8;
+        let owners = (0..order.len() as u8).filter(|n| self.owners & (1 << n) != 0).fold(0, |set, n| set | 1 << to(n));
+        Self { owners, preferred: self.preferred.map(to) }
+    }
+}
+
+/// What the limits of one role can be, in order.
+fn limits(nodes: u8, preferred: bool) -> Vec<Limits> {
+    let mut all = Vec::new();
+    for owners in 1..1u8 << nodes {
+        let wishes = (0..nodes).filter(|n| preferred && owners & (1 << n) != 0).map(Some);
+        all.extend(std::iter::once(None).chain(wishes).map(|preferred| Limits { owners, preferred }));
+    }
+    all.sort_unstable();
+    all
+}
+
+/// The exchanges of alike nodes that change nothing about these limits; nothing if one makes of them what comes earlier.
+fn exchanges<'a>(family: &[Limits], alike: &'a [Vec<usize>]) -> Option<Vec<&'a Vec<usize>>> {
+    let mut same = Vec::new();
+    for order in alike {
+        let mut image: Vec<Limits> = family.iter().map(|limits| limits.image(order)).collect();
+        image.sort_unstable();
+        match image.as_slice().cmp(family) {
+            std::cmp::Ordering::Less => return None,
+            std::cmp::Ordering::Equal => same.push(order),
+            std::cmp::Ordering::Greater => {}
         }
     }
-    choices.sort_unstable();
-    choices
+    Some(same)
 }
 
-fn image(role: &Role, order: &[usize], choices: &[Role]) -> usize {
-    let to = |node: u8| order[usize::from(node)] as u8;
-    let owners = (0..order.len() as u8).filter(|n| role.owners & (1 << n) != 0).fold(0, |set, n| set | 1 << to(n));
-    let image = Role { owner: to(role.owner), owners, preferred: role.preferred.map(to), ..*role };
-    choices.binary_search(&image).expect("alike nodes have alike roles")
+/// Calls for each way in which the roles from `role` on can be owned. A node that is down owns nothing.
+fn each_placement(mut case: Case, role: usize, same: &[&Vec<usize>], with: &mut impl FnMut(&Case)) -> Case {
+    if role == case.roles.len() {
+        if is_first(&case, same) {
+            with(&case);
+        }
+        return case;
+    }
+    let twin = role.checked_sub(1).map(|before| case.roles[before]);
+    let twin = twin.filter(|before| Limits::of(before) == Limits::of(&case.roles[role]));
+    // Of two roles alike, the first is on the first of the nodes.
+    let least = twin.map_or(0, |before| before.owner);
+    for owner in least..case.nodes.len() as u8 {
+        let node = case.nodes[usize::from(owner)];
+        let owned = case.roles[..role].iter().filter(|other| other.owner == owner).count();
+        if case.roles[role].owners & (1 << owner) == 0 || node.down || owned >= usize::from(node.room) {
+            continue;
+        }
+        case.roles[role].owner = owner;
+        case = each_placement(case, role + 1, same, with);
+    }
+    case
 }
 
-/// No exchange of alike nodes gives a multiset of roles that comes earlier.
-fn is_first(picked: &[usize], images: &[Vec<usize>]) -> bool {
-    let mut other = [0; 8];
-    images.iter().all(|image| {
-        let other = &mut other[..picked.len()];
-        other.iter_mut().zip(picked).for_each(|(to, p)| *to = image[*p]);
-        other.sort_unstable();
-        &*other >= picked
+/// No exchange that leaves the limits as they are makes of it what comes earlier.
+fn is_first(case: &Case, same: &[&Vec<usize>]) -> bool {
+    let owners = |roles: &[(Limits, u8)]| roles.iter().map(|(_, owner)| *owner).collect::<Vec<_>>();
+    let now: Vec<u8> = case.roles.iter().map(|role| role.owner).collect();
+    same.iter().all(|order| {
+        let mut image: Vec<(Limits, u8)> = case
+            .roles
+            .iter()
+            .map(|role| (Limits::of(role).image(order), order[usize::from(role.owner)] as u8))
+            .collect();
+        image.sort_unstable();
+        owners(&image) >= now
     })
 }
 

@@ -63,11 +63,27 @@ pub struct Price {
     pub to_stale: u32,
 }
 
+impl std::ops::Add for Price {
+    type Output = Self;
+
+    /// What is paid first, and then what the rest comes to.
+    fn add(self, rest: Self) -> Self {
+        Self { left: rest.left, paid: self.paid + rest.paid, to_stale: self.to_stale + rest.to_stale }
+    }
+}
+
 /// A moment of a roll: for each node its level, for each role its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moment {
     pub levels: Vec<u8>,
     pub owners: Vec<u8>,
+}
+
+impl Moment {
+    /// How many nodes are not at their target.
+    pub fn left(&self) -> u32 {
+        self.levels.iter().filter(|level| **level != TARGET).count() as u32
+    }
 }
 
 impl Case {
@@ -156,7 +172,7 @@ impl Oracle {
                 continue;
             }
             unpack(at, case, &mut now);
-            let left = now.levels.iter().filter(|level| **level != TARGET).count() as u32;
+            let left = now.left();
             best = best.min(Price { left, paid: paid >> 8, to_stale: paid & 0xff });
             if left == 0 {
                 break;
@@ -192,14 +208,14 @@ impl Oracle {
 }
 
 /// Owners in the base of the nodes, then a bit for each node that has been updated.
-fn number(now: &Moment, case: &Case) -> usize {
+pub fn number(now: &Moment, case: &Case) -> usize {
     let owners = now.owners.iter().fold(0, |number, owner| number * case.nodes.len() + usize::from(*owner));
     let updated = now.levels.iter().zip(&case.nodes).enumerate();
     let updated = updated.filter(|(_, (level, node))| **level != node.level).fold(0, |set, (n, _)| set | 1 << n);
     owners << case.nodes.len() | updated
 }
 
-fn unpack(number: usize, case: &Case, now: &mut Moment) {
+pub fn unpack(number: usize, case: &Case, now: &mut Moment) {
     let nodes = case.nodes.len();
     for (node, level) in now.levels.iter_mut().enumerate() {
         *level = if number & (1 << node) != 0 { TARGET } else { case.nodes[node].level };
