@@ -20,6 +20,14 @@ impl Host {
         host
     }
 
+    /// With one pair of nodes, in this mode and at this speed.
+    fn with_pair(mode: &str, scale: &str) -> Self {
+        let host = Self::new();
+        host.write("policy.yaml", POLICY);
+        host.write("mbx.yaml", &pair(mode, scale));
+        host
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -130,9 +138,7 @@ spec:
 /// A manifest that is saved takes effect; one that breaks starts nothing, and says where; one that is mended goes on.
 #[test]
 fn manifests_change_under_a_running_daemon() {
-    let mut host = Host::new();
-    host.write("policy.yaml", POLICY);
-    host.write("mbx.yaml", &pair("observe", "max"));
+    let mut host = Host::with_pair("observe", "max");
     host.start(&[]);
     host.until_told("mode holds");
     assert!(!host.told().contains("begin "), "it acted in observe mode:\n{}", host.told());
@@ -265,9 +271,7 @@ fn another_checkout_is_put_in_the_folders_place() {
 /// One clock serves the whole fleet, also those who come later: a real cluster's windows are not a simulated one's.
 #[test]
 fn a_cluster_whose_clock_does_not_go_with_the_others_is_not_managed() {
-    let mut host = Host::new();
-    host.write("policy.yaml", POLICY);
-    host.write("mbx.yaml", &pair("act", "max"));
+    let mut host = Host::with_pair("act", "max");
     host.start(&[]);
     host.until_told("converged");
     let second = |scale| pair("act", scale).replace("mbx-ccr-01", "mbx-ccr-02").replace("EXNODE", "NODE");
@@ -284,9 +288,7 @@ fn a_cluster_whose_clock_does_not_go_with_the_others_is_not_managed() {
 /// A manifest that names another driver means another cluster: what was begun in the one that was is finished there.
 #[test]
 fn a_cluster_that_gets_another_driver_is_let_go_of_first() {
-    let mut host = Host::new();
-    host.write("policy.yaml", POLICY);
-    host.write("mbx.yaml", &pair("act", "60"));
+    let mut host = Host::with_pair("act", "60");
     host.start(&["--world", "world"]);
     host.until_told("begin      Install exchange-2007-sp3-ru8-v3 on EXNODE2");
     host.write(
@@ -378,9 +380,7 @@ fn to_ru9(scale: &str) -> String {
 /// An idle daemon writes nothing.
 #[test]
 fn an_idle_daemon_writes_nothing() {
-    let mut host = Host::new();
-    host.write("policy.yaml", POLICY);
-    host.write("mbx.yaml", &pair("act", "600"));
+    let mut host = Host::with_pair("act", "600");
     host.start(&[]);
     host.until_told("converged");
     // The claim is given up after the roll; then nothing is left to write.

@@ -13,15 +13,13 @@ mod left;
 mod people;
 mod probe;
 mod rolls;
+mod story;
 mod trouble;
 
 use std::io::Write as _;
 use std::process::Command;
 use std::sync::Once;
 use std::time::{Duration, Instant};
-
-use self::cluster::Lab;
-use self::left::Before;
 
 /// Longer than anything here takes on a busy machine. No story passes or fails by how long something takes.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -79,40 +77,4 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "what was waited for never came: {what}");
         std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-/// Three nodes with the resources of `clusters/NAME.xml`, all stale; nothing where no lab can be.
-fn stale(name: &str) -> Option<Lab> {
-    let lab = Lab::up(3)?;
-    lab.load(name);
-    Some(lab)
-}
-
-/// Waits until a version is being configured somewhere, and says where.
-#[track_caller]
-fn installing(lab: &Lab, version: &str) -> String {
-    let postinst = format!("package postinst {version}");
-    let mut node = None;
-    until("an install begins", || {
-        node = lab.witnessed().into_iter().find(|line| line.what.starts_with(&postinst)).map(|line| line.node);
-        node.is_some()
-    });
-    node.unwrap()
-}
-
-/// Asserts what is so after every roll: all nodes are at 1.1, in use and online; every role is served once; no installer
-/// has met a role; and nothing of ours is left.
-#[track_caller]
-fn assert_rolled(lab: &Lab, before: &Before) {
-    until("all nodes are online", || lab.view().is_some_and(|view| view.online.len() == lab.nodes.len()));
-    for node in &lab.nodes {
-        assert_eq!(lab.version(node), "1.1 ii", "{node}");
-    }
-    lab.settle();
-    let view = lab.view().unwrap();
-    assert!(view.standby.is_empty(), "{view:?}");
-    assert!(["mail", "files", "db"].iter().all(|role| !view.has(role) || view.owner(role).is_some()), "{view:?}");
-    lab.assert_untouched();
-    before.assert_same(lab);
-    before.assert_no_new_files(lab);
 }

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use super::host::Host;
 use super::probe::{Probes, TWO_ROLES};
-use super::{now, stale, until};
+use super::story::Story;
+use super::{now, until};
 
 /// How often each.
 const TIMES: usize = 3;
@@ -21,8 +21,8 @@ struct Cost {
 #[test]
 #[ignore = "prints a table"]
 fn by_hand_and_by_rollward() {
-    let Some(lab) = stale("two-roles") else { return };
-    let host = Host::new(&lab, "two-roles");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let Story { lab, host, .. } = &story;
     let (mut by_hand, mut by_rollward) = (Vec::new(), Vec::new());
     for i in 0..2 * TIMES {
         let version = format!("1.{}", i + 1);
@@ -39,7 +39,7 @@ fn by_hand_and_by_rollward() {
         lab.settle();
         let starts = || TWO_ROLES.iter().map(|(role, _)| lab.starts(role)).sum::<usize>();
         let before = starts();
-        let probes = Probes::start(&lab, TWO_ROLES);
+        let probes = Probes::start(lab, TWO_ROLES);
         let began = now();
         if i % 2 == 0 {
             let mut script = lab.management(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/by-hand"));

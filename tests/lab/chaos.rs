@@ -11,9 +11,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::cluster::{Lab, Plug};
-use super::host::Host;
-use super::left::Before;
-use super::{assert_rolled, stale};
+use super::story::Story;
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     let value = std::env::var_os(variable).map(|value| value.to_str().unwrap().parse().unwrap());
@@ -72,9 +70,8 @@ const TROUBLES: &[Trouble] = &[
 
 fn round(seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let lab = stale("two-roles").unwrap();
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
+    let story = Story::begin("two-roles").unwrap();
+    let Story { lab, host, .. } = &story;
     // Trouble shall not spend the tries that the roll is left with.
     host.edit("limits: {", "limits: {retries: 30, haltAfterFailedNodes: 3, ");
     host.package("1.1", &format!("sleep {}", random.random_range(0..5)));
@@ -101,8 +98,8 @@ fn round(seed: u64) {
                 sleep(lasts);
                 lab.boot(&node);
             }
-            Trouble::ClusterCut => pull(&lab, &node, Plug::Cluster, lasts),
-            Trouble::ManagementCut => pull(&lab, &node, Plug::Management, lasts),
+            Trouble::ClusterCut => pull(lab, &node, Plug::Cluster, lasts),
+            Trouble::ManagementCut => pull(lab, &node, Plug::Management, lasts),
             Trouble::PersonMoves => {
                 lab.on(&node, &format!("crm_resource --move -r {role} -N {node} || true"));
                 sleep(lasts);
@@ -117,7 +114,7 @@ fn round(seed: u64) {
     drop(daemon);
     // The cluster's own memory of the failures that it was put through.
     lab.on("n1", "crm_resource --cleanup >/dev/null 2>&1");
-    assert_rolled(&lab, &before);
+    story.assert_rolled();
     println!("seed {seed}: well; {} starts of roles", lab.starts("mail") + lab.starts("files"));
 }
 

@@ -1,7 +1,6 @@
 //! One real cluster: started, asked past any network, and put into trouble.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -91,9 +90,7 @@ impl Lab {
 
     /// A program of this machine, in the management network.
     pub fn management(&self, program: &Path) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", self.process("pid"))).arg("--").arg(program);
-        command
+        management(self.process("pid"), program)
     }
 
     /// The process number of the lab, or of a node.
@@ -125,31 +122,10 @@ impl Lab {
     }
 
     /// Loads the cluster's side of `clusters/NAME.xml`, with the service at 1.0 everywhere, and waits until it runs.
+    #[track_caller]
     pub fn load(&self, name: &str) {
-        let packages = tempfile::tempdir().unwrap();
-        let old = build(packages.path(), "1.0", "");
-        for node in &self.nodes {
-            std::fs::copy(&old, self.disk_file(node, "root/old.deb")).unwrap();
-            self.on(node, "dpkg -i /root/old.deb && rm /root/old.deb");
-        }
-        let xml = std::fs::read_to_string(folder().join(format!("clusters/{name}.xml"))).unwrap();
-        self.cibadmin(&["--replace", "-o", "resources"], &xml);
+        self.tool(&["load", name]);
         until("the roles run", || self.view().is_some_and(|view| !view.serves.is_empty() && view.is_well()));
-        self.settle();
-        for node in &self.nodes {
-            self.on(node, ": >/var/log/witness");
-        }
-    }
-
-    /// A path on a node that is on, for writing.
-    fn disk_file(&self, node: &str, path: &str) -> PathBuf {
-        format!("/proc/{}/root/{path}", self.process(&format!("{node}.pid"))).into()
-    }
-
-    fn cibadmin(&self, args: &[&str], xml: &str) {
-        let mut file = std::fs::File::create(self.disk_file("n1", "root/new.xml")).unwrap();
-        file.write_all(xml.as_bytes()).unwrap();
-        self.on("n1", &format!("cibadmin {} --xml-file /root/new.xml; rm /root/new.xml", args.join(" ")));
     }
 
     /// Waits until the cluster has nothing more to do.
@@ -281,4 +257,11 @@ pub fn build(into: &Path, version: &str, postinst: &str) -> PathBuf {
     let ran = Command::new(folder().join("package/build")).arg(version).arg(into).arg(postinst).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     into.join(format!("mailstore_{version}_all.deb"))
+}
+
+/// A program of this machine, in the management network of the lab whose process this is.
+pub fn management(lab: u32, program: &Path) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/proc/{lab}/ns/net")).arg("--").arg(program);
+    command
 }

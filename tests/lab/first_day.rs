@@ -3,14 +3,13 @@
 use serde_json::Value;
 
 use super::host::Host;
-use super::left::Before;
-use super::{stale, until};
+use super::story::Story;
+use super::until;
 
 #[test]
 fn a_cluster_is_examined_and_its_manifest_written_and_nothing_is_changed() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let Story { lab, host, .. } = &story;
     let written = host.run(&["init", "pacemaker", "n1", "--part", "{sshConfig: ssh_config}", "--package", "mailstore"]);
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
     std::fs::write(host.path("first.yaml"), &written.stdout).unwrap();
@@ -21,22 +20,21 @@ fn a_cluster_is_examined_and_its_manifest_written_and_nothing_is_changed() {
     assert_eq!(plan["clusters"][0]["decision"], "converged", "it asks for what is there: {plan:#}");
 
     // Without a fence device, and without a file of the package that is there already.
-    assert_eq!(not_good(&host, "first.yaml"), ["fencing", "package mailstore_1.0_all.deb"]);
-    assert_eq!(not_good(&host, "manifests"), ["fencing"]);
+    assert_eq!(not_good(host, "first.yaml"), ["fencing", "package mailstore_1.0_all.deb"]);
+    assert_eq!(not_good(host, "manifests"), ["fencing"]);
     lab.on("n1", "crm_attribute -N n3 -n standby -v on");
     let owner = lab.owner("mail").unwrap();
     let other = if owner == "n1" { "n2" } else { "n1" };
     lab.on("n1", &format!("crm_resource --ban -r mail -N {other}"));
-    until("a person's hand is seen", || not_good(&host, "manifests").len() > 1);
-    assert_eq!(not_good(&host, "manifests"), ["fencing", "hand-made-constraints", "standby"]);
+    until("a person's hand is seen", || not_good(host, "manifests").len() > 1);
+    assert_eq!(not_good(host, "manifests"), ["fencing", "hand-made-constraints", "standby"]);
     lab.on("n1", "crm_resource --clear -r mail; crm_attribute -N n3 -n standby -D");
     lab.settle();
-    before.assert_same(&lab);
-    before.assert_no_new_files(&lab);
+    story.assert_unchanged();
 }
 
 /// The names of the doctor's checks that are not good, in order.
-fn not_good(host: &Host<'_>, manifests: &str) -> Vec<String> {
+fn not_good(host: &Host, manifests: &str) -> Vec<String> {
     // The daemon would make it, and nobody has started one.
     std::fs::create_dir_all(host.path("state")).unwrap();
     let ran = host.run(&["doctor", "--manifests", manifests, "--output", "json"]);

@@ -10,15 +10,16 @@ use super::cluster::{self, Lab};
 use super::{now, until};
 
 /// A management host.
-pub struct Host<'l> {
-    lab: &'l Lab,
+pub struct Host {
+    /// Of the lab, and so of its management network.
+    process: u32,
     folder: tempfile::TempDir,
 }
 
-impl<'l> Host<'l> {
+impl Host {
     /// With the manifest `clusters/NAME.yaml`, and the package that it declares.
-    pub fn new(lab: &'l Lab, name: &str) -> Self {
-        let host = Self { lab, folder: tempfile::tempdir().unwrap() };
+    pub fn new(lab: &Lab, name: &str) -> Self {
+        let host = Self { process: lab.process("pid"), folder: tempfile::tempdir().unwrap() };
         for folder in ["manifests", "packages", "tmp"] {
             fs::create_dir(host.path(folder)).unwrap();
         }
@@ -55,7 +56,7 @@ impl<'l> Host<'l> {
 
     /// `rollward`, in the management network; it ends with this test, however that ends.
     pub fn rollward(&self, args: &[&str]) -> Command {
-        let mut command = self.lab.management("setpriv".as_ref());
+        let mut command = cluster::management(self.process, "setpriv".as_ref());
         command
             .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_rollward")])
             .args(args)

@@ -6,17 +6,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::host::Host;
-use super::left::Before;
 use super::probe::{Probes, TWO_ROLES};
-use super::{assert_rolled, installing, stale, until};
+use super::story::Story;
+use super::until;
 
 /// A person moves a role onto the very node that is about to be worked on, at different moments between the look and the
 /// touch. The node is active then, or will be as soon as it may: it is left alone until the person takes that back.
 #[test]
 fn a_person_moves_a_role_onto_the_node_that_is_prepared() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let Story { lab, host, .. } = &story;
     host.package("1.1", "sleep 1");
     let daemon = host.start("told");
     let mut prepared = 0;
@@ -35,18 +34,15 @@ fn a_person_moves_a_role_onto_the_node_that_is_prepared() {
         lab.on("n1", "crm_resource --clear -r mail");
         prepared = daemon.told().lines().count();
     }
-    daemon.until_told("  converged  ");
-    drop(daemon);
-    assert_rolled(&lab, &before);
+    story.converges(daemon);
 }
 
 /// A node that a person has put in standby is not touched, stays so, and is shown so; when the person takes it back, the
 /// roll goes on by itself.
 #[test]
 fn a_persons_standby_is_respected_and_shown() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let Story { lab, host, .. } = &story;
     let empty = lab.nodes.iter().find(|node| ["mail", "files"].iter().all(|r| lab.owner(r).as_ref() != Some(node)));
     let node = empty.unwrap();
     lab.on(node, &format!("crm_attribute -N {node} -n standby -v on"));
@@ -63,22 +59,17 @@ fn a_persons_standby_is_respected_and_shown() {
     let installed = lab.witnessed().into_iter().any(|line| line.node == *node && line.what.starts_with("package"));
     assert!(!installed, "{:#?}", lab.witnessed());
     lab.on(node, &format!("crm_attribute -N {node} -n standby -D"));
-    daemon.until_told("  converged  ");
-    drop(daemon);
-    assert_rolled(&lab, &before);
+    story.converges(daemon);
 }
 
 /// A package that fails to configure halts the cluster, with the cause; the roles run on. Once the package is mended it
 /// is repaired, and the roll goes on by itself.
 #[test]
 fn a_package_that_fails_halts_the_cluster_until_it_is_mended() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
-    host.package("1.1", "echo 'cannot migrate the index' >&2; exit 7");
-    let probes = Probes::start(&lab, TWO_ROLES);
-    let daemon = host.start("told");
-    let node = installing(&lab, "1.1");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let Story { lab, host, .. } = &story;
+    let probes = Probes::start(lab, TWO_ROLES);
+    let (daemon, node) = story.until_installing("echo 'cannot migrate the index' >&2; exit 7");
     daemon.until_told(" budget holds ");
     assert!(daemon.told().contains("dpkg exit 1"), "{}", daemon.told());
     sleep(Duration::from_secs(10));
@@ -88,38 +79,35 @@ fn a_package_that_fails_halts_the_cluster_until_it_is_mended() {
         assert!(seen.outages.is_empty(), "{seen:?}");
     }
     host.package("1.1", "");
-    daemon.until_told("  converged  ");
-    drop(daemon);
-    assert_rolled(&lab, &before);
+    story.converges(daemon);
 }
 
 /// Two daemons on hosts of their own: one is in charge, the other waits. As many handoffs as one would take.
 #[test]
 fn two_daemons_roll_one_cluster_once() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let (one, other) = (Host::new(&lab, "two-roles"), Host::new(&lab, "two-roles"));
-    let daemons = [one.start("told"), other.start("told")];
+    let Some(story) = Story::begin("two-roles") else { return };
+    let other = Host::new(&story.lab, "two-roles");
+    let daemons = [story.host.start("told"), other.start("told")];
     daemons.iter().for_each(|daemon| daemon.until_told("  converged  "));
     let begun = daemons.iter().filter(|daemon| daemon.told().contains("  begin      Handoff")).count();
     assert_eq!(begun, 1, "only one was in charge");
     drop(daemons);
-    assert_rolled(&lab, &before);
-    assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
+    story.assert_rolled();
+    story.assert_two_handoffs();
 }
 
 /// A role prefers a node, and does not stick to where it is: whatever it is moved away for, it comes back. That costs no
 /// handoff beyond those that the plan announced.
 #[test]
 fn a_role_that_comes_back_by_itself_costs_what_the_plan_says() {
-    let Some(lab) = stale("two-roles") else { return };
-    let owner = lab.owner("mail").unwrap();
-    let rule = format!("<rsc_location id=\"mail-home\" rsc=\"mail\" node=\"{owner}\" score=\"50\"/>");
-    lab.on("n1", &format!("cibadmin --create -o constraints -X '{rule}'"));
-    lab.on("n1", "crm_resource -r mail --meta -p resource-stickiness -v 0");
-    lab.settle();
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
+    let story = Story::begin_after("two-roles", |lab| {
+        let owner = lab.owner("mail").unwrap();
+        let rule = format!("<rsc_location id=\"mail-home\" rsc=\"mail\" node=\"{owner}\" score=\"50\"/>");
+        lab.on("n1", &format!("cibadmin --create -o constraints -X '{rule}'"));
+        lab.on("n1", "crm_resource -r mail --meta -p resource-stickiness -v 0");
+    });
+    let Some(story) = story else { return };
+    let Story { lab, host, .. } = &story;
     let planned = host.run(&["plan", "manifests", "--output", "json"]);
     let plan: Value = serde_json::from_slice(&planned.stdout).unwrap();
     let ended = host.run(&["run", "manifests", "--until-converged", "--timeout", "3m", "--output", "json"]);
@@ -128,7 +116,7 @@ fn a_role_that_comes_back_by_itself_costs_what_the_plan_says() {
     let moves = lab.starts("mail") + lab.starts("files");
     let announced = plan["clusters"][0]["handoffs"]["planned"].as_u64().unwrap();
     if ended.status.success() {
-        assert_rolled(&lab, &before);
+        story.assert_rolled();
         assert_eq!(moves as u64, announced, "{told}");
     } else {
         // Or it is held, with the reason, before it costs anything; and what can be done without it is done.

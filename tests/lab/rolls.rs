@@ -1,23 +1,20 @@
 //! Rolls in which nothing goes wrong.
 
-use super::host::Host;
-use super::left::Before;
 use super::probe::{Probes, TWO_ROLES};
-use super::{assert_rolled, stale};
+use super::story::Story;
 
 /// Two roles with addresses of their own, all nodes stale: as few handoffs as can be, and each role is out for no more
 /// than those.
 #[test]
 fn two_roles_are_rolled_with_the_fewest_handoffs() {
-    let Some(lab) = stale("two-roles") else { return };
+    let Some(story) = Story::begin("two-roles") else { return };
+    let Story { lab, host, .. } = &story;
     let owners: Vec<_> = TWO_ROLES.iter().map(|(role, _)| lab.owner(role).unwrap()).collect();
     assert_ne!(owners[0], owners[1], "the cluster spreads roles");
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
-    let probes = Probes::start(&lab, TWO_ROLES);
+    let probes = Probes::start(lab, TWO_ROLES);
     let report = host.roll();
     let seen = probes.end();
-    assert_rolled(&lab, &before);
+    story.assert_rolled();
 
     // Each role has left the node that it was on, and the third node was free.
     assert_eq!(report["handoffs"]["floor"], 2, "{report}");
@@ -42,14 +39,13 @@ fn two_roles_are_rolled_with_the_fewest_handoffs() {
 /// A promoted instance is a role, and its node is active, while the node of one that is not promoted is passive.
 #[test]
 fn a_promoted_resource_is_rolled_as_a_role() {
-    let Some(lab) = stale("promoted") else { return };
+    let Some(story) = Story::begin("promoted") else { return };
+    let Story { lab, host, .. } = &story;
     let db = lab.owner("db").unwrap();
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "promoted");
-    let probes = Probes::start(&lab, &TWO_ROLES[..1]).and_promoted(&lab, "db-server");
+    let probes = Probes::start(lab, &TWO_ROLES[..1]).and_promoted(lab, "db-server");
     let report = host.roll();
     let seen = probes.end();
-    assert_rolled(&lab, &before);
+    story.assert_rolled();
 
     assert_eq!(report["handoffs"]["spent"], 2, "{report}");
     seen.iter().for_each(|seen| println!("{}", seen.words()));
@@ -60,17 +56,16 @@ fn a_promoted_resource_is_rolled_as_a_role() {
 /// The rollup asks for the cluster's service to be stopped around the install, and for a reboot after it.
 #[test]
 fn a_cluster_service_is_stopped_and_a_node_rebooted_where_the_rollup_says_so() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let Story { lab, host, .. } = &story;
     host.edit("clusterService: keep", "clusterService: stop");
     host.edit("reboot: never", "reboot: always");
     let boots = |node: &String| lab.on(node, "grep -c ^boot /var/log/init.log").trim().to_owned();
     assert!(lab.nodes.iter().all(|node| boots(node) == "1"));
     let report = host.roll();
-    assert_rolled(&lab, &before);
+    story.assert_rolled();
     assert_eq!(report["handoffs"]["spent"], 2, "{report}");
-    assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
+    story.assert_two_handoffs();
     let beside =
         lab.witnessed().into_iter().filter(|line| line.what.starts_with("package") && line.what.contains("pacemakerd"));
     assert_eq!(beside.count(), 0, "the cluster's service ran beside an install: {:#?}", lab.witnessed());

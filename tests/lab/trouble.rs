@@ -5,18 +5,16 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::cluster::{Lab, Plug};
-use super::host::Host;
-use super::left::Before;
 use super::probe::{Probes, TWO_ROLES};
-use super::{assert_rolled, installing, stale, until};
+use super::story::Story;
+use super::until;
 
 /// Killed after each beginning, sooner or later, and at each end of an action, its state kept or lost: as many handoffs
 /// as undisturbed.
 #[test]
 fn a_daemon_is_killed_at_every_boundary_of_an_action() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let host = &story.host;
     let mut kills = 0;
     loop {
         let mut daemon = host.start(&format!("told-{kills}"));
@@ -38,26 +36,21 @@ fn a_daemon_is_killed_at_every_boundary_of_an_action() {
     }
     println!("killed {kills} times");
     assert!(kills > 15, "{kills}");
-    assert_rolled(&lab, &before);
-    assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
+    story.assert_rolled();
+    story.assert_two_handoffs();
 }
 
 /// The power fails while a package is being configured: the node comes back with half of it, and is repaired.
 #[test]
 fn a_node_loses_power_during_its_install() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
-    host.package("1.1", "sleep 5");
-    let probes = Probes::start(&lab, TWO_ROLES);
-    let daemon = host.start("told");
-    let node = installing(&lab, "1.1");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let lab = &story.lab;
+    let probes = Probes::start(lab, TWO_ROLES);
+    let (daemon, node) = story.until_installing("sleep 5");
     lab.kill(&node);
     until("the others see that it is gone", || lab.view().is_some_and(|view| !view.online.contains(&node)));
     lab.boot(&node);
-    daemon.until_told("  converged  ");
-    drop(daemon);
-    assert_rolled(&lab, &before);
+    story.converges(daemon);
     for seen in probes.end() {
         println!("{}", seen.words());
         assert_eq!(seen.outages.len(), 1, "the power failed where no role was: {seen:?}");
@@ -67,33 +60,25 @@ fn a_node_loses_power_during_its_install() {
 /// The management host cannot reach the node while it installs: the install goes on, and is found done, not done again.
 #[test]
 fn the_management_network_is_cut_during_an_install() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
-    host.package("1.1", "sleep 5");
-    let daemon = host.start("told");
-    let node = installing(&lab, "1.1");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let lab = &story.lab;
+    let (daemon, node) = story.until_installing("sleep 5");
     lab.cut(&node, Plug::Management);
     until("it is installed", || lab.version(&node) == "1.1 ii");
     // Long enough for a look that finds the node out of reach.
     sleep(Duration::from_secs(15));
-    assert_eq!(installs(&lab), [(node.clone(), 1)].into(), "nothing else is begun beside a node that is out");
+    assert_eq!(installs(lab), [(node.clone(), 1)].into(), "nothing else is begun beside a node that is out");
     lab.heal(&node);
-    daemon.until_told("  converged  ");
-    drop(daemon);
-    assert_rolled(&lab, &before);
-    assert!(installs(&lab).values().all(|times| *times == 1), "{:#?}", lab.witnessed());
+    story.converges(daemon);
+    assert!(installs(lab).values().all(|times| *times == 1), "{:#?}", lab.witnessed());
 }
 
 /// A node that is cut off from the others believes what it likes, and is not used, nor asked to change anything.
 #[test]
 fn a_minority_is_not_used() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
-    host.package("1.1", "sleep 5");
-    let daemon = host.start("told");
-    let node = installing(&lab, "1.1");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let lab = &story.lab;
+    let (daemon, node) = story.until_installing("sleep 5");
     lab.cut(&node, Plug::Cluster);
     until("it has lost quorum", || lab.view_of(&node).is_some_and(|view| !view.quorum));
     until("it is installed", || lab.version(&node) == "1.1 ii");
@@ -102,33 +87,26 @@ fn a_minority_is_not_used() {
     sleep(Duration::from_secs(15));
     assert_eq!(lab.on(&node, "cibadmin -Q -o configuration"), store, "the minority was told something");
     assert_eq!(lab.on(&node, "cat /var/log/witness"), more, "something was installed in the minority");
-    assert_eq!(installs(&lab).len(), 1, "nothing else is begun beside a node that is out");
+    assert_eq!(installs(lab).len(), 1, "nothing else is begun beside a node that is out");
     lab.heal(&node);
-    daemon.until_told("  converged  ");
-    drop(daemon);
-    assert_rolled(&lab, &before);
-    assert_eq!((lab.starts("mail"), lab.starts("files")), (1, 1), "{:#?}", lab.witnessed());
+    story.converges(daemon);
+    story.assert_two_handoffs();
 }
 
 /// The active node loses power while another is being updated: its role fails over, and the roll goes on.
 #[test]
 fn a_role_fails_over_in_the_middle_of_the_roll() {
-    let Some(lab) = stale("two-roles") else { return };
-    let before = Before::look(&lab);
-    let host = Host::new(&lab, "two-roles");
-    host.package("1.1", "sleep 3");
-    let probes = Probes::start(&lab, TWO_ROLES);
-    let daemon = host.start("told");
-    let preparing = installing(&lab, "1.1");
+    let Some(story) = Story::begin("two-roles") else { return };
+    let lab = &story.lab;
+    let probes = Probes::start(lab, TWO_ROLES);
+    let (daemon, preparing) = story.until_installing("sleep 3");
     let active = lab.owner("mail").unwrap();
     assert_ne!(preparing, active);
     lab.kill(&active);
     until("its role is served elsewhere", || lab.owner("mail").is_some_and(|owner| owner != active));
     sleep(Duration::from_secs(5));
     lab.boot(&active);
-    daemon.until_told("  converged  ");
-    drop(daemon);
-    assert_rolled(&lab, &before);
+    story.converges(daemon);
     probes.end().iter().for_each(|seen| println!("{}", seen.words()));
 }
 

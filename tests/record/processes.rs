@@ -19,9 +19,7 @@ fn another_process_reads_while_this_one_writes() {
     let home = tempfile::tempdir().unwrap();
     let store = write(home.path());
     let child = play("reads_until_the_end", home.path());
-    for n in 0..300 {
-        store.append(&entry(EntryKind::Alarm { what: format!("{n}") })).unwrap();
-    }
+    append(&store, 300);
     store.append(&entry(EntryKind::Alarm { what: "end".into() })).unwrap();
     assert!(played(child));
 }
@@ -31,9 +29,7 @@ fn two_writers_take_turns() {
     let home = tempfile::tempdir().unwrap();
     let store = write(home.path());
     let child = play("writes_fifty_lines", home.path());
-    for n in 0..50 {
-        store.append(&entry(EntryKind::Alarm { what: format!("{n}") })).unwrap();
-    }
+    append(&store, 50);
     assert!(played(child));
     assert_eq!(store.history(&Filter::default(), 1000).unwrap().len(), 100);
 }
@@ -138,6 +134,12 @@ fn a_reader_without_the_right_to_write_reads() {
     open(&dir, 0o755);
 }
 
+fn append(store: &Store, lines: u32) {
+    for n in 0..lines {
+        store.append(&entry(EntryKind::Alarm { what: format!("{n}") })).unwrap();
+    }
+}
+
 // === Children ===
 
 /// The parts that a child process plays. Does nothing unless a test started it.
@@ -155,10 +157,7 @@ fn plays_its_part() {
             lines.last().filter(|line| line.entry.what == EntryKind::Alarm { what: "end".into() }).map(|_| ())
         }),
         "writes_fifty_lines" => {
-            let store = write(dir);
-            for n in 0..50 {
-                store.append(&entry(EntryKind::Alarm { what: format!("child {n}") })).unwrap();
-            }
+            append(&write(dir), 50);
         }
         "writes_until_killed" => {
             let store = write(dir);
