@@ -2,7 +2,8 @@
 //! saved, and `NAME.expected` what is seen in it and what would be done. Adding one is adding a file;
 //! `UPDATE_EXPECTED=1 cargo test pacemaker` writes down what is expected.
 
-use std::fmt::Write as _;
+mod captures;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,6 +26,26 @@ fn rollward(args: &[&str], state: &Path) -> String {
     out.into_owned()
 }
 
+/// What is seen in a snapshot, and what would be done.
+fn told(snapshot: &str, manifest: &str, state: &Path) -> String {
+    let seen = rollward(&["observe", "--snapshot", snapshot, "--manifests", manifest], state);
+    let plan = rollward(&["plan", manifest, "--snapshot", snapshot], state);
+    format!("{seen}\n{plan}")
+}
+
+/// How a text differs from what is expected of it, if it does.
+fn compare(expected: &Path, told: &str) -> String {
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(expected, told).unwrap();
+    }
+    let before = std::fs::read_to_string(expected).unwrap_or_default();
+    if before == told {
+        return String::new();
+    }
+    let diff = TextDiff::from_lines(before.as_str(), told).unified_diff().header("expected", "told").to_string();
+    format!("{}:\n{diff}\n", expected.display())
+}
+
 #[test]
 fn snapshots_of_real_clusters_are_seen_as_they_were() {
     let state = tempfile::tempdir().unwrap();
@@ -35,19 +56,7 @@ fn snapshots_of_real_clusters_are_seen_as_they_were() {
     let mut wrong = String::new();
     for file in files {
         let snapshot = file.file_name().unwrap().to_str().unwrap();
-        let seen = rollward(&["observe", "--snapshot", snapshot, "--manifests", "lab.yaml"], state.path());
-        let plan = rollward(&["plan", "lab.yaml", "--snapshot", snapshot], state.path());
-        let told = format!("{seen}\n{plan}");
-        let expected = file.with_extension("expected");
-        if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            std::fs::write(&expected, &told).unwrap();
-        }
-        let before = std::fs::read_to_string(&expected).unwrap_or_default();
-        if before != told {
-            let diff =
-                TextDiff::from_lines(before.as_str(), &told).unified_diff().header("expected", "told").to_string();
-            writeln!(wrong, "{snapshot}:\n{diff}").unwrap();
-        }
+        wrong += &compare(&file.with_extension("expected"), &told(snapshot, "lab.yaml", state.path()));
     }
     assert!(wrong.is_empty(), "{wrong}");
 }

@@ -306,6 +306,12 @@ fn node(
         }
         Err(why) => (node.membership, node.paused) = (Known::unknown(why.as_str()), Known::unknown(why.as_str())),
     }
+    if let (Some(Ok(Heard { status: Err(why), .. })), Known::Known { value: Membership::Up, .. }) =
+        (heard, &node.membership)
+    {
+        // Its daemons are gone and the others have not noticed yet, or it may not be asked.
+        node.membership = Known::unknown(format!("the others see {name} online, and its own tools do not: {why}"));
+    }
     node.instances =
         units.and_then(|units| units.instances.get(name.as_str())).into_iter().flatten().cloned().collect();
     // What this stack does not have cannot differ.
