@@ -166,6 +166,11 @@ $began
 fi
 # Takes a file from what is being sent. Says on stderr why not.
 stage_file() { # PATH SIZE SHA256
+    # Another file is another try.
+    if [ -e "$1" ] && [ "$(sha256sum <"$1" | cut -d' ' -f1)" != "$3" ]; then
+        rm -f "$1" "$1.sha256"
+        forget_failures tries "$rollup_name"
+    fi
     head -c "$2" >"$1.part" || { rm -f "$1.part"; return 1; }
     hash=$(sha256sum "$1.part" | cut -d' ' -f1)
     if [ "$hash" != "$3" ]; then
@@ -173,8 +178,6 @@ stage_file() { # PATH SIZE SHA256
         echo "arrived with the SHA-256 $hash, and $3 is declared" >&2
         return 1
     fi
-    # Another file is another try.
-    [ -e "$1" ] && ! cmp -s "$1" "$1.part" && forget_failures tries "$rollup_name"
     mv "$1.part" "$1" && keep "packages/${1##*/}.sha256" "$(stat -c '%s %Y %i' "$1") $hash"
 }
 if [ "$action" = stage ]; then
@@ -189,7 +192,12 @@ if [ "$action" = stage ]; then
         sizes=${sizes#* }
         sums=${sums#* }
     done
-    if [ -z "$why" ]; then end 0 ""; else end 1 "$why"; fi
+    if [ -z "$why" ]; then
+        end 0 ""
+    else
+        count_failure tries "$rollup_name" "$why"
+        end 1 "$why"
+    fi
 elif [ "$action" = release ]; then
     drop_mark "$own_id"
     [ -n "$group" ] && cibadmin --delete --xpath "//rsc_location[@id='rollward-move-$group']" </dev/null 2>/dev/null

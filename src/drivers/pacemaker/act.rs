@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::look::{Asked, File, Raw, look};
 use super::marks;
@@ -71,7 +72,13 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others:
         Err(saw) => return Answer::Refused { check: "driver".into(), saw },
     };
     let given: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let patience = if matches!(order.action, Action::Stage { .. }) { STAGE_PATIENCE } else { PATIENCE };
+    let stages = matches!(order.action, Action::Stage { .. });
+    let files = if stages { contents(&order.packages).await } else { Ok(Vec::new()) };
+    let files = match files {
+        Ok(files) => files,
+        Err(saw) => return Answer::Refused { check: "package".into(), saw },
+    };
+    let patience = if stages { STAGE_PATIENCE } else { PATIENCE };
     let talk = async |talk: &mut Talk| {
         let shown = talk.hear("#end").await?;
         if let Some(refused) = refusal(&shown)? {
@@ -86,11 +93,8 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others:
             return Ok(Some(Answer::Refused { check, saw }));
         }
         talk.say(format!("go {}\n", verified(asked, order.action, &seen)).as_bytes()).await?;
-        if let Action::Stage { .. } = order.action {
-            for (_, File { path, .. }) in &order.packages {
-                let bytes = tokio::fs::read(path).await.map_err(|e| format!("{}: {e}", path.display()))?;
-                talk.say(&bytes).await?;
-            }
+        for bytes in &files {
+            talk.say(bytes).await?;
         }
         Ok(None)
     };
@@ -103,6 +107,26 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others:
         },
         Err(why) => Answer::Unsure { why },
     }
+}
+
+/// The packages' files, if each is there and is the one that is declared.
+async fn contents(packages: &[(String, File)]) -> Result<Vec<Vec<u8>>, String> {
+    let mut all = Vec::new();
+    for (_, File { path, sha256 }) in packages {
+        let at = path.display();
+        let bytes = tokio::fs::read(path)
+            .await
+            .map_err(|e| format!("{at} cannot be read: {e}: put it there, or mend the path in its Package document"))?;
+        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        if found != *sha256 {
+            return Err(format!(
+                "{at} has the SHA-256 {found}, and {sha256} is declared: download it again, or declare what is there \
+                 by `rollward package`"
+            ));
+        }
+        all.push(bytes);
+    }
+    Ok(all)
 }
 
 /// What the script itself refused, if it did.

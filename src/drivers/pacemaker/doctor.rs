@@ -14,8 +14,10 @@ use crate::observed::{GroupKind, GroupState, Observation, Quorum};
 /// The script that asks one node.
 pub(super) const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("doctor.sh"), include_str!("probe.sh"));
 
-/// The oldest release whose tools answer as this driver reads them.
-const OLDEST: &str = "2.0";
+/// The oldest releases whose tools answer as this driver asks them: `crm_mon` in XML, and `crm_simulate` before an act.
+/// Source: ClusterLabs, "Pacemaker Command-line Output".
+const OLDEST_TO_LOOK: &str = "2.0.3";
+const OLDEST_TO_ACT: &str = "2.1";
 
 /// What is said of what only a cluster with quorum can tell.
 const BLIND: &str = "no node with quorum answers: see `reach` and `cluster-view`";
@@ -212,10 +214,15 @@ fn cluster_version(all: &Evidence<'_>) -> Finding {
         Some(version) => {
             let number =
                 |text: &str| -> Vec<u64> { text.split(['.', '-']).map_while(|part| part.parse().ok()).collect() };
-            Found(if number(version) >= number(OLDEST) { Good } else { Bad }, format!("Pacemaker {version}"))
+            let state = match number(version) {
+                enough if enough >= number(OLDEST_TO_ACT) => Good,
+                looks if looks >= number(OLDEST_TO_LOOK) => Warning,
+                _ => Bad,
+            };
+            Found(state, format!("Pacemaker {version}"))
         }
     })
-    .or("Pacemaker 2.0 is the oldest whose answers are understood")
+    .or("Pacemaker 2.0.3 is the oldest that can be looked at; to act takes 2.1, whose crm_simulate answers in XML")
 }
 
 fn views_agree(all: &Evidence<'_>) -> Finding {

@@ -129,7 +129,7 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
     };
     for name in &asked.groups {
         let why = match &units {
-            Ok(_) => format!("the cluster has no resource {name}"),
+            Ok(_) => format!("the cluster has no resource {name}: see `crm_resource --list`, and mend `groups`"),
             Err(why) => why.clone(),
         };
         groups.entry(name.clone()).or_insert_with(|| Group::unknown(&blind(&why)));
@@ -154,13 +154,13 @@ pub(super) fn hear<'a>(node: &NodeName, said: &'a Result<String, String>, at: Ti
     let status = answers.get("status").ok_or_else(|| format!("{node}: crm_mon was not asked"))?;
     // The XML says more than the exit status; where there is none, the exit status is all.
     let status = match status.out.trim_start().starts_with('<') {
-        true => Status::parse(status.out),
+        true => Status::parse(status.out).map_err(probe::advised),
         false => Err(format!("crm_mon: {}", status.words())),
     };
     let status = status.map_err(|why| format!("{node}: {why}"));
     let own = answers.get("name").filter(|name| name.code == 0).map(|name| name.out.trim());
     if let Some(own) = own.filter(|own| !own.is_empty() && *own != node.as_str()) {
-        return Err(format!("{node}: who answered is called {own}; check `hosts`, or the node's name"));
+        return Err(format!("{node}: who answered is called {own} (crm_node -n): check `hosts`, or the node's name"));
     }
     // What a connection takes is no difference between clocks.
     let ahead = clock.duration_since(at);
@@ -203,7 +203,10 @@ pub(super) fn speaker<'h, 'a>(
                     best = Some((decides, heard, status));
                 }
             }
-            Ok((_, Ok(_))) => why.push(format!("{node}: it has no quorum")),
+            Ok((_, Ok(_))) => why.push(format!(
+                "{node}: crm_mon says that its part of the cluster has no quorum: bring the others back, or the network \
+                 between them"
+            )),
             Ok((_, Err(error))) => why.push(error.clone()),
             Err(error) => why.push(error.clone()),
         }
@@ -300,8 +303,9 @@ fn node(
     let mut node = Node::unknown(&why);
     match status.map(|status| (status, status.nodes.get(name.as_str()))) {
         Ok((status, Some(member))) => seen_by_others(&mut node, name, member, status, at),
-        Ok((_, None)) => {
-            let why: Arc<str> = format!("the cluster has no node {name}").into();
+        Ok((status, None)) => {
+            let known = status.nodes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let why: Arc<str> = format!("the cluster has no node {name}, but {known}: mend `nodes`").into();
             (node.membership, node.paused) = (Known::unknown(why.clone()), Known::unknown(why));
         }
         Err(why) => (node.membership, node.paused) = (Known::unknown(why.as_str()), Known::unknown(why.as_str())),

@@ -14,11 +14,30 @@ pub(super) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// What it said in a line, for people.
+    /// What it said in a line, for people, with what to do about it where that is known.
     pub fn words(&self) -> String {
         let said = if self.err.trim().is_empty() { self.out } else { self.err };
         let first = said.trim().lines().next().unwrap_or("nothing");
-        format!("exit {}: {first}", self.code)
+        advised(format!("exit {}: {first}", self.code))
+    }
+}
+
+/// What a tool said, with what to do about it where that is known.
+pub(super) fn advised(said: String) -> String {
+    let known: &[(&str, &str)] = &[
+        ("not found", "install it there (`rollward doctor` lists what is missing)"),
+        ("unrecognized option", "it is too old: Pacemaker 2.0.3 is the oldest to look at, 2.1 to act on"),
+        ("Permission denied", "log in as root, or to look only as one of the group haclient"),
+        (
+            "Cannot initialize CMAP service",
+            "corosync does not run there, or answers root only: let it answer the group haclient, by a file in \
+             /etc/corosync/uidgid.d",
+        ),
+        ("Connection refused", "Pacemaker does not run there, or not all of it: see `systemctl status pacemaker`"),
+    ];
+    match known.iter().find(|(sign, _)| said.contains(sign)) {
+        Some((_, advice)) => format!("{said}: {advice}"),
+        None => said,
     }
 }
 

@@ -208,11 +208,11 @@ fn explain(way: &str, code: Option<i32>, said: &str) -> String {
         ("Connection timed out", "it does not answer; is it up, and is the way to it open?"),
         ("Connection refused", "it answers and has no ssh server running"),
         ("No route to host", "there is no way to it"),
-        ("a password is required", "sudo wants a password; allow the login what the README's sudoers file says"),
+        ("a password is required", "allow the login what `manifests/pacemaker/sudoers` says"),
         ("sudo: not found", "there is no sudo on it; log in as root, or install it"),
     ];
     let last = said.lines().last().unwrap_or("it said nothing");
-    let last = last.strip_prefix("ssh: ").unwrap_or(last);
+    let last = last.strip_prefix("ssh: ").unwrap_or(last).trim_end_matches('.');
     match known.iter().find(|(sign, _)| said.contains(sign)) {
         Some((_, advice)) => format!("{way}: {last}: {advice}"),
         None => format!("{way} ended with {}: {last}", code.map_or("a signal".into(), |code| code.to_string())),
