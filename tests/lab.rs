@@ -7,11 +7,13 @@
 mod bench;
 mod chaos;
 mod cluster;
+mod errors;
 mod first_day;
 mod host;
 mod left;
 mod people;
 mod probe;
+mod rights;
 mod rolls;
 mod story;
 mod trouble;

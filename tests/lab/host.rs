@@ -71,6 +71,18 @@ impl Host {
         self.rollward(args).output().unwrap()
     }
 
+    /// Why something cannot be seen in the cluster: each reason once, in order.
+    #[track_caller]
+    pub fn unknown(&self) -> Vec<String> {
+        let ran = self.run(&["observe", "lab", "--manifests", "manifests", "--output", "json"]);
+        let seen: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:?}"));
+        let unknown = seen["clusters"][0]["unknown"].as_array().cloned().unwrap_or_default();
+        let mut reasons: Vec<_> = unknown.iter().map(|one| one["why"].as_str().unwrap().to_owned()).collect();
+        reasons.sort();
+        reasons.dedup();
+        reasons
+    }
+
     /// Rolls the cluster to its end, which must be good; returns what is reported of it.
     #[track_caller]
     pub fn roll(&self) -> Value {

@@ -30,8 +30,8 @@ pub(super) fn advised(said: String) -> String {
         ("Permission denied", "log in as root, or to look only as one of the group haclient"),
         (
             "Cannot initialize CMAP service",
-            "corosync does not run there, or answers root only: let it answer the group haclient, by a file in \
-             /etc/corosync/uidgid.d",
+            "corosync does not run there, or answers root only: name the login in a file in /etc/corosync/uidgid.d, as \
+             `uidgid { uid: LOGIN }`, and `corosync-cfgtool -R`",
         ),
         ("Connection refused", "Pacemaker does not run there, or not all of it: see `systemctl status pacemaker`"),
     ];
