@@ -67,17 +67,17 @@ type Variables = BTreeMap<&'static str, String>;
 
 /// Carries out an order. A node on which the cluster is down sees nothing of it: then `others` asks the others.
 pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others: impl AsyncFnOnce() -> Raw) -> Answer {
-    let variables = match variables(asked, order) {
-        Ok(variables) => variables,
-        Err(saw) => return Answer::Refused { check: "driver".into(), saw },
-    };
-    let given: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let stages = matches!(order.action, Action::Stage { .. });
     let files = if stages { contents(&order.packages).await } else { Ok(Vec::new()) };
     let files = match files {
         Ok(files) => files,
         Err(saw) => return Answer::Refused { check: "package".into(), saw },
     };
+    let variables = match variables(asked, order) {
+        Ok(variables) => variables,
+        Err(saw) => return Answer::Refused { check: "driver".into(), saw },
+    };
+    let given: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let patience = if stages { STAGE_PATIENCE } else { PATIENCE };
     let talk = async |talk: &mut Talk| {
         let shown = talk.hear("#end").await?;
