@@ -110,6 +110,22 @@ fn a_role_fails_over_in_the_middle_of_the_roll() {
     probes.end().iter().for_each(|seen| println!("{}", seen.words()));
 }
 
+/// A role can start on none of the other nodes: the one that is kept out is given back as soon as its install has ended,
+/// and takes it, though something of the role is on another node still.
+#[test]
+fn a_role_that_starts_nowhere_else_gets_the_node_that_is_out() {
+    let Some(story) = Story::begin("two-roles") else { return };
+    let lab = &story.lab;
+    let (daemon, node) = story.until_installing("sleep 5");
+    let others = || lab.nodes.iter().filter(|other| **other != node);
+    others().for_each(|other| _ = lab.on(other, "mv /usr/sbin/mailstored /usr/sbin/mailstored.away"));
+    lab.on(&lab.owner("files").unwrap(), "kill -KILL $(cat /run/roles/files)");
+    until("the node that was out serves it", || lab.owner("files").as_ref() == Some(&node));
+    others().for_each(|other| _ = lab.on(other, "mv /usr/sbin/mailstored.away /usr/sbin/mailstored"));
+    lab.on(&node, "crm_resource --cleanup >/dev/null 2>&1");
+    story.converges(daemon);
+}
+
 /// How often the new version was installed, by node.
 fn installs(lab: &Lab) -> BTreeMap<String, usize> {
     let mut by_node = BTreeMap::new();

@@ -2,6 +2,14 @@
 # Variables: packages (words), manager (dpkg or rpm), installers (command names with commas between), state (our folder on
 # the node).
 ask time date +%s.%N
+# First of all: of work that has ended by now, all that follows shows what came of it. The lock ends with the process that
+# has it.
+if [ "$locked" = yes ] || [ ! -e "$state/lock" ]; then say lock 0 "" ""; else ask lock flock -s -n "$state/lock" true; fi
+# What we keep on the node ourselves, read after the lock: work whose lock was free has its end written by now. A file
+# that is not there is an empty answer.
+for file in epoch tries handoffs verified work; do
+    if [ -e "$state/$file" ]; then ask "kept.$file" cat "$state/$file"; else say "kept.$file" 0 "" ""; fi
+done
 meanwhile name crm_node -n
 meanwhile status crm_mon -1 -r -A --output-as xml
 meanwhile store cibadmin -Q
@@ -19,13 +27,6 @@ reboot=no
 [ -e /run/reboot-required ] && reboot=yes
 say reboot 0 "$reboot" ""
 say boot 0 "$(boot)" ""
-# Free, unless other work of ours holds it: the lock ends with the process that has it.
-if [ "$locked" = yes ] || [ ! -e "$state/lock" ]; then say lock 0 "" ""; else ask lock flock -s -n "$state/lock" true; fi
-# What we keep on the node ourselves, read after the lock: work whose lock was free has its end written by now. A file
-# that is not there is an empty answer.
-for file in epoch tries handoffs verified work; do
-    if [ -e "$state/$file" ]; then ask "kept.$file" cat "$state/$file"; else say "kept.$file" 0 "" ""; fi
-done
 # A package is hashed once; what is kept of that counts as long as the file is the same.
 staged=
 for file in "$state"/packages/*; do

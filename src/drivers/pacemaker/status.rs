@@ -3,7 +3,7 @@
 //!
 //! Source: Pacemaker's own XML output (api-version 2.25 and before); everything from 2.0 on has these elements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use roxmltree::{Document, Node};
 
@@ -77,6 +77,8 @@ pub(super) struct Primitive {
     pub blocked: bool,
     pub managed: bool,
     pub failed: bool,
+    /// Whether somebody wants it stopped.
+    pub disabled: bool,
     /// Where it is, or was when something was last heard of it.
     pub nodes: Vec<String>,
 }
@@ -110,6 +112,12 @@ impl Status {
         let dc = child(summary, "current_dc").ok_or("crm_mon: no current_dc in its answer")?;
         let present = flag(dc, "present")?;
         let resources = child(root, "resources").into_iter().flat_map(elements);
+        let failures = child(root, "failures").into_iter().flat_map(|all| children(all, "failure"));
+        // `db-server_start_0`: of what, which operation, and how often it is repeated.
+        let failures = failures.filter_map(|failure| {
+            Some((failure.attribute("op_key")?.rsplitn(3, '_').nth(2)?, failure.attribute("node")?))
+        });
+        let failures: BTreeSet<(&str, &str)> = failures.collect();
         let bans = child(root, "bans").into_iter().flat_map(|bans| children(bans, "ban"));
         Ok(Self {
             with_quorum: present && flag(dc, "with_quorum")?,
@@ -117,13 +125,27 @@ impl Status {
             dc: if present { Some(text(dc, "name")?) } else { None },
             options: options(child(summary, "cluster_options").ok_or("crm_mon: no cluster_options in its answer")?)?,
             nodes,
-            resources: resources.map(resource).collect::<Result<_, String>>()?,
+            resources: resources
+                .map(|node| resource(node).map(|resource| given_up(resource, &failures)))
+                .collect::<Result<_, String>>()?,
             bans: bans
                 .filter(|ban| ban.attribute("weight").is_some_and(|w| w == "-1000000" || w == "-INFINITY"))
                 .map(|ban| Ok(Ban { resource: text(ban, "resource")?, node: text(ban, "node")? }))
                 .collect::<Result<_, String>>()?,
         })
     }
+}
+
+/// A member of a group that does not run where the others do, and has failed there, is one that the cluster has given up
+/// for now: it has failed, though it is only said to be stopped.
+fn given_up(mut resource: Resource, failures: &BTreeSet<(&str, &str)>) -> Resource {
+    if let Resource::Group { members, .. } = &mut resource {
+        let on: BTreeSet<String> = members.iter().flat_map(|member| member.nodes.iter().cloned()).collect();
+        for member in members.iter_mut().filter(|member| member.role == "Stopped" && !member.disabled) {
+            member.failed |= on.iter().any(|node| failures.contains(&(member.id.as_str(), node.as_str())));
+        }
+    }
+    resource
 }
 
 fn options(node: Node<'_, '_>) -> Result<Options, String> {
@@ -186,6 +208,7 @@ fn primitive(node: Node<'_, '_>) -> Result<Primitive, String> {
         blocked: flag(node, "blocked")?,
         managed: flag(node, "managed")?,
         failed: flag(node, "failed")?,
+        disabled: node.attribute("target_role") == Some("Stopped"),
         nodes: children(node, "node").map(|node| text(node, "name")).collect::<Result<_, String>>()?,
     })
 }

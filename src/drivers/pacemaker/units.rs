@@ -159,6 +159,7 @@ mod tests {
             blocked: false,
             managed: true,
             failed: false,
+            disabled: false,
             nodes: if node.is_empty() { vec![] } else { vec![node.into()] },
         }
     }
