@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rollward::desired::Desired;
 use rollward::drivers::ClaimAnswer;
-use rollward::drivers::simulator::world::{ClusterStore, Violation, ViolationKind};
+use rollward::drivers::simulator::world::{ClusterStore, Shared, Violation, ViolationKind};
 use rollward::drivers::simulator::{Hand, Simulation};
 use rollward::fleet::simulated::claimed;
 use rollward::guard::{FleetFacts, History, RuleSet};
@@ -49,7 +49,7 @@ struct Two {
     controllers: [Controller; 2],
     fleet: FleetFacts,
     /// How the store was, to come back.
-    older: Vec<ClusterStore>,
+    older: Vec<Shared<ClusterStore>>,
     store_ran_backwards: bool,
     /// Who did what, and what the node said to it.
     answers: Vec<(usize, Action, Answer)>,
@@ -313,7 +313,7 @@ impl Two {
             Move::StoreRunsBackwards { changes } => {
                 if let Some(store) = self.older.iter().rev().nth(changes).cloned() {
                     self.store_ran_backwards = true;
-                    self.hand(Hand::Store { store: Box::new(store) });
+                    self.hand(Hand::Store { store: Box::new(ClusterStore::clone(&store)) });
                 }
             }
         }

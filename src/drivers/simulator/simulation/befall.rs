@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::hand::Hand;
 use super::super::look::Blindness;
 use super::super::spec::{FaultKind, FaultSpec};
-use super::super::world::{Event, Fate};
+use super::super::world::{ClusterStore, Event, Fate};
 use super::{Due, Simulation, Struck};
 use crate::model::time::{between, earlier, later};
 use crate::model::{Action, ActionKind, Holder};
@@ -160,7 +160,7 @@ impl Simulation {
                 let until = earlier(self.state.now, by);
                 let older = self.state.older_stores.iter().rev().find(|(at, _)| *at <= until);
                 if let Some((_, store)) = older.or(self.state.older_stores.first()) {
-                    let store = Box::new(store.clone());
+                    let store = Box::new(ClusterStore::clone(store));
                     self.lay(Hand::Store { store });
                 }
             }

@@ -17,7 +17,7 @@ use super::hand::Hand;
 use super::look::Declared;
 use super::schedule::Schedule;
 use super::spec::{FaultKind, Spec};
-use super::world::{ClusterStore, Event, Happening, Order, Outcome, Violation, World, catalogue};
+use super::world::{ClusterStore, Event, Happening, Order, Outcome, Shared, Violation, World, catalogue};
 use crate::desired;
 use crate::drivers::{ClaimAnswer, Readiness, ReadinessState, TimeScale};
 use crate::guard::{Check, Command, DriverTraits, Permit};
@@ -57,7 +57,7 @@ pub(super) struct State {
     #[serde(default)]
     host_skew: i64,
     /// Older states of the store, oldest first, where one may come back.
-    older_stores: Vec<(Time, ClusterStore)>,
+    older_stores: Vec<(Time, Shared<ClusterStore>)>,
     roles: BTreeMap<GroupName, RoleNotes>,
     violations: Vec<Violation>,
     installs: Vec<InstallNote>,

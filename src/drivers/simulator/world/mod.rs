@@ -14,6 +14,7 @@ mod group;
 mod node;
 mod persons;
 mod quorum;
+mod shared;
 mod start;
 mod stored;
 mod tick;
@@ -29,6 +30,7 @@ pub use event::{Event, Fate, Happening, MoveCause, Order, Outcome, Tick, Violati
 pub use group::{FailbackDue, GroupTruth};
 pub use node::{ClusterService, Machine, NodeTruth, PausedBy, Stage, Task};
 pub use quorum::{QuorumModel, Votes};
+pub use shared::Shared;
 pub use start::catalogue;
 
 use crate::model::{Claim, GroupName, Mark, NodeName, Rollup, RollupName, Time};
@@ -44,11 +46,11 @@ pub struct World {
     /// Nodes that the network has cut off from the rest.
     pub apart: BTreeSet<NodeName>,
     /// The machines.
-    pub nodes: BTreeMap<NodeName, NodeTruth>,
+    pub nodes: BTreeMap<NodeName, Shared<NodeTruth>>,
     /// The groups.
-    pub groups: BTreeMap<GroupName, GroupTruth>,
+    pub groups: BTreeMap<GroupName, Shared<GroupTruth>>,
     /// The cluster's replicated store, as far as controllers write to it.
-    pub store: ClusterStore,
+    pub store: Shared<ClusterStore>,
     /// Whether there was quorum after the last step.
     pub had_quorum: bool,
     /// What can be installed, and from where: data of the manifests, not of the world.
@@ -123,6 +125,6 @@ impl World {
 
     /// The groups that a node owns.
     pub fn owned_by<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = (&'a GroupName, &'a GroupTruth)> {
-        self.groups.iter().filter(move |(_, g)| g.owner == *node)
+        self.groups.iter().map(|(name, group)| (name, &**group)).filter(move |(_, g)| g.owner == *node)
     }
 }

@@ -1,7 +1,7 @@
 //! What a person's hand, or fate, does to the world.
 
 use super::super::hand::Hand;
-use super::{ClusterService, Happening, Machine, MoveCause, PausedBy, World};
+use super::{ClusterService, ClusterStore, Happening, Machine, MoveCause, PausedBy, World};
 use crate::model::{Action, Claim, GroupName, Mark, MarkKind, NodeName, Time};
 use crate::observed::{Copy, CopyStatus, GroupState, WorkEnd};
 
@@ -99,7 +99,7 @@ impl World {
                 Ok(format!("{holder} has left"))
             }
             Hand::Store { store } => {
-                self.store = (**store).clone();
+                self.store = ClusterStore::clone(store).into();
                 self.forget_pauses();
                 Ok("the cluster's store has run backwards".into())
             }

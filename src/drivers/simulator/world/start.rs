@@ -37,7 +37,7 @@ impl World {
         for (name, node) in &spec.nodes {
             let declared = cluster.nodes.get(name).or_else(|| cluster.nodes.values().next());
             let kind = declared.map_or(InstallKind::Msp, |n| n.rollup.install);
-            nodes.insert(name.clone(), start_node(node, kind, rollups, standalone));
+            nodes.insert(name.clone(), start_node(node, kind, rollups, standalone).into());
         }
         let mut owners: BTreeMap<GroupName, NodeName> = BTreeMap::new();
         for (name, node) in &spec.nodes {
@@ -47,7 +47,7 @@ impl World {
         let mut groups = BTreeMap::new();
         for (name, owner) in owners {
             let group = spec.groups.get(&name).unwrap_or(&undeclared);
-            groups.insert(name.clone(), start_group(&name, group, owner, spec, cluster));
+            groups.insert(name.clone(), start_group(&name, group, owner, spec, cluster).into());
         }
         let mut world = World {
             quorum: spec.quorum.model,
@@ -55,7 +55,7 @@ impl World {
             apart: BTreeSet::new(),
             nodes,
             groups,
-            store: ClusterStore::default(),
+            store: ClusterStore::default().into(),
             had_quorum: true,
             catalogue: Arc::new(catalogue(cluster, rollups)),
         };

@@ -73,7 +73,7 @@ impl World {
             Tick::Boot(node) => self.boot(node, at, &mut out.happened),
             Tick::Join(node) => self.join(node, at, &mut out.happened),
             Tick::Work(node, stage) => {
-                if self.nodes.get(node).and_then(work_can_get_on) == Some(*stage) {
+                if self.nodes.get(node).and_then(|node| work_can_get_on(node)) == Some(*stage) {
                     self.work_gets_on(node, at, &mut out.happened);
                 }
             }
