@@ -3,7 +3,8 @@
 //! ```sh
 //! cargo test --test integration checker -- --nocapture                              # the slice, with its figures
 //! CHECKER=scc-majority-online-2f cargo test --test integration checker -- --nocapture  # settings whose name contains this
-//! CHECKER=full cargo test --test integration checker -- --nocapture                 # every setting; takes hours
+//! CHECKER=full cargo test --test integration checker -- --nocapture                 # every setting; takes days
+//! CHECKER=sizes CHECKER_RESULTS=FILE …                                              # how many states each setting has, or will have
 //! UPDATE_EXPECTED=1 cargo test --test integration checker                           # writes down the figures of the slice
 //! ```
 //!
@@ -11,17 +12,28 @@
 //! state, with whichever controller is left, the one certain way on ends converged or in holds that have names, with
 //! nothing of ours left behind, no role stopped, and no handoff beyond the fewest there are.
 //!
-//! Done without: symmetry. The real planner breaks ties by name, so states that differ in names only are different.
+//! With `CHECKER_RESULTS=FILE` each setting that ends is written down there, and left out the next time; with
+//! `CHECKER_LIMIT` a setting is left after so many states; `CHECKER_THREADS` go on side by side, else two.
+//!
+//! States are one that differ in what nothing hangs on: moments (see `worlds`), epochs (`epochs`), what a stale look
+//! would show if the same comes of it (`sights`), and which of two controllers is which (`plain`). Nodes are not
+//! exchanged with each other, nor groups: the real planner breaks ties by name. `no_end_is_lost` compares.
 
 mod controllers;
 mod ends;
+mod epochs;
 mod fates;
 mod fixed;
 mod minds;
 mod next;
+mod numbered;
+mod parts;
+mod plain;
+mod results;
 mod search;
 mod seen;
 mod settings;
+mod sights;
 mod story;
 mod worlds;
 
@@ -32,6 +44,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 pub use fixed::Wrong;
+use results::Results;
 use rollward::guard::RuleSet;
 use rollward::model::{ActionKind, RuleName};
 use search::Search;
@@ -73,11 +86,14 @@ pub fn slice() -> Vec<Setting> {
     settings
 }
 
-/// The product of shape (and with it topology and room), quorum model, style, standby copies, faults and controllers;
-/// the smallest first. Nobody has seen it to its end: ARCHITECTURE.md says how far it was gone through.
+/// Faults and controllers.
+const CLASSES: &[(u8, usize)] = &[(0, 1), (1, 1), (0, 2), (2, 1), (1, 2), (2, 2)];
+
+/// The product of shape (and with it topology and room), quorum model, style, standby copies, faults and controllers.
+/// Nobody has seen it to its end: ARCHITECTURE.md says how far it was gone through.
 fn everything() -> Vec<Setting> {
     let mut settings = Vec::new();
-    for (faults, controllers) in [(1, 1), (2, 1), (0, 2), (1, 2), (2, 2)] {
+    for &(faults, controllers) in CLASSES {
         for (shape, quorums) in [
             (Shape::Host, &["none"][..]),
             (Shape::Idle, &["fileShare"]),
@@ -105,6 +121,22 @@ fn everything() -> Vec<Setting> {
     settings
 }
 
+/// What comes first of everything: few faults and controllers, and what forgets before what remembers.
+fn rank(setting: &Setting) -> impl Ord + use<> {
+    let class = CLASSES.iter().position(|class| *class == (setting.faults, setting.controllers));
+    (setting.shape == Shape::Wide && setting.faults > 1, class, !setting.forgets)
+}
+
+/// How many states each setting has or will have, by the results that there are.
+fn tell_sizes() {
+    let results = Results::new();
+    for setting in everything() {
+        let states = results.expected(&setting).map_or_else(|| "?".to_owned(), |states| format!("{states:.0}"));
+        let done = if results.lack(&setting, usize::MAX) { "will have" } else { "has" };
+        println!("{:<60} {done:<9} {states:>15}", setting.name);
+    }
+}
+
 /// What one setting showed.
 struct Report {
     line: String,
@@ -115,29 +147,36 @@ struct Report {
     said_no: Counts<RuleName>,
 }
 
-fn explore(setting: Setting) -> Report {
+fn explore(setting: Setting, limit: usize) -> Report {
     #[allow(clippy::disallowed_methods)] // For telling how long it took; nothing hangs on it.
     let begun = Instant::now();
     let mut search = Search::new(setting);
+    search.limit = limit;
     search.run();
+    if std::env::var_os("SIZES").is_some() {
+        println!("{}: {:.1?}, {}", search.setting.name, begun.elapsed(), search.sizes());
+    }
     search.follow();
     let converged = search.ended.get("converged").copied().unwrap_or(0);
     let held = search.ended.values().sum::<u64>() - converged;
-    let line = format!(
-        "{:<44} {:>9} states {:>9} steps {:>7} worlds {:>8} ways end converged, {:>6} held",
-        search.setting.name,
+    let figures = format!(
+        "{:>9} states {:>9} steps {:>7} worlds {:>8} ways end converged, {:>6} held",
         search.states.len(),
         search.seen.steps,
         search.worlds.len(),
         converged,
         held
     );
+    let line = format!("{:<44} {figures}", search.setting.name);
+    let took = format!("{} decisions, {:.1?}", search.controllers.decided, begun.elapsed());
+    let whole = search.states.len() < limit;
+    Results::new().note(&search.setting, whole, &format!("{figures}, {took}"), search.findings.len());
     let found = std::mem::take(&mut search.findings);
     // The first of each kind; more of them say little.
     let stories = found.iter().take(5).map(|finding| story::told(&mut search, finding)).collect();
     Report {
         line,
-        took: format!("{} decisions, {:.1?}", search.controllers.decided, begun.elapsed()),
+        took,
         stories,
         seen: std::mem::take(&mut search.seen),
         said_no: std::mem::take(&mut search.controllers.said_no),
@@ -149,14 +188,21 @@ fn explore(setting: Setting) -> Report {
 fn nothing_goes_wrong_in_any_state() {
     let only = std::env::var("CHECKER").unwrap_or_default();
     let whole = only.is_empty();
+    let limit = std::env::var("CHECKER_LIMIT").ok().and_then(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
+    if only == "sizes" {
+        return tell_sizes();
+    }
     let mut chosen = slice();
     if !whole {
         chosen.extend(everything());
         let mut names = BTreeSet::new();
         chosen.retain(|s| names.insert(s.name.clone()) && (only == "full" || s.name.contains(&only)));
+        assert!(!chosen.is_empty(), "no setting's name contains {only:?}");
+        let results = Results::new();
+        chosen.retain(|setting| results.lack(setting, limit));
+        chosen.sort_by_key(|setting| (rank(setting), results.expected(setting).map_or(0, |states| states as u64)));
     }
-    assert!(!chosen.is_empty(), "no setting's name contains {only:?}");
-    let reports = explore_all(chosen);
+    let reports = explore_all(chosen, limit);
     let stories: String = reports.iter().flat_map(|r| &r.stories).fold(String::new(), |all, s| all + s + "\n");
     assert!(stories.is_empty(), "{stories}");
     if whole {
@@ -171,8 +217,35 @@ fn nothing_goes_wrong_in_any_state() {
     }
 }
 
-/// All settings, on two threads, each from its beginning to its end; told in their order.
-fn explore_all(settings: Vec<Setting>) -> Vec<Report> {
+/// Where states that differ in what nothing hangs on are one, the same happens as where they are told apart, and it ends
+/// in the same ways.
+#[test]
+fn no_end_is_lost() {
+    let small = |shape, faults| Setting::new(shape, "fileShare", "online").two().faults(faults);
+    let host = |faults| Setting { quorum: "none", ..small(Shape::Host, faults) };
+    for setting in [host(0), host(0).forgetful(), host(1), small(Shape::Idle, 0).forgetful()] {
+        let gone_through = |tells_apart: bool| {
+            let mut search = Search::new(setting.clone().faults(setting.faults));
+            search.tells_apart = tells_apart;
+            search.run();
+            search.follow();
+            let wrong: BTreeSet<String> = search.findings.iter().map(|f| f.what.replace("@b", "@a")).collect();
+            let Seen { faults, actions, refused, .. } = &search.seen;
+            let seen = format!("{:?} {:?} {:?}", faults.keys(), actions.keys(), refused.keys());
+            let ends = format!("{:?} {:?}", search.ended.keys(), search.controllers.said_no.keys());
+            (search.states.len(), (wrong, seen, ends))
+        };
+        let ((fewer, with), (more, without)) = (gone_through(false), gone_through(true));
+        assert_eq!(with, without, "in {}", setting.name);
+        println!("{}: {fewer} states of {more}", setting.name);
+        assert!(fewer <= more / 2 + 100, "{fewer} states of {more} in {}", setting.name);
+    }
+}
+
+/// All settings, on two threads or as many as `CHECKER_THREADS`, each from its beginning to its end; told in their
+/// order.
+#[allow(clippy::disallowed_methods)] // How many: for whoever runs the test.
+fn explore_all(settings: Vec<Setting>, limit: usize) -> Vec<Report> {
     let count = settings.len();
     let queue = Mutex::new(settings.into_iter().enumerate());
     let done = Mutex::new(Vec::with_capacity(count));
@@ -180,7 +253,7 @@ fn explore_all(settings: Vec<Setting>) -> Vec<Report> {
         loop {
             let next = queue.lock().expect("nobody panics with it").next();
             let Some((place, setting)) = next else { return };
-            let report = explore(setting);
+            let report = explore(setting, limit);
             println!("{}  {}", report.line, report.took);
             for story in &report.stories {
                 println!("{story}");
@@ -189,7 +262,9 @@ fn explore_all(settings: Vec<Setting>) -> Vec<Report> {
         }
     };
     std::thread::scope(|scope| {
-        for worker in [scope.spawn(work), scope.spawn(work)] {
+        let threads: usize = std::env::var("CHECKER_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
             worker.join().expect("a worker ends");
         }
     });

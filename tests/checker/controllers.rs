@@ -7,11 +7,11 @@
 //! Steps that touch neither the world nor anybody else are taken together with the one before: the driver's foresight
 //! (asked of the world as it is at the look that is judged on), the journal, and the heartbeat.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollward::drivers::simulator::world::{Fate, Order, World};
+use hashbrown::HashMap;
+use rollward::drivers::simulator::world::{Fate, Order};
 use rollward::guard::History;
 use rollward::model::time::{earlier, later};
 use rollward::model::{Action, Answer, Claim, Holder, Known, RuleName, Time};
@@ -20,18 +20,21 @@ use rollward::plan::Decision;
 use rollward::reconcile::{Around, Effect, Input, Memory, Turn};
 use rollward::record::EntryKind;
 
+use super::epochs::{EpochSet, Epochs};
 use super::fixed::Fixed;
 use super::minds::rewrite_mind;
 use super::next::Next;
+use super::parts::rewrite_action;
 use super::seen::{Counts, count};
-use super::worlds::{Epochs, LONG, NOW, WorldId, Worlds, later_by, rewrite_action, settled, world_epochs};
+use super::sights::Sight;
+use super::worlds::{LONG, NOW, WorldId, Worlds, later_by, settled};
 
 /// A controller, by its number.
 pub type CtlId = u32;
 
 /// What it has heard since its turn began.
 #[derive(Clone, Debug)]
-enum Heard {
+pub(super) enum Heard {
     /// A look at one world, with foresight on another: the same, unless the look was stale.
     Saw {
         seen: WorldId,
@@ -45,14 +48,14 @@ enum Heard {
 #[derive(Clone)]
 pub struct Controller {
     pub next: Next,
-    /// The world that it saw last, if it looks again in this turn: a look may be stale.
-    pub sight: Option<WorldId>,
-    holder: Holder,
-    remembered: (History, Memory),
-    heard: Vec<Heard>,
+    /// What it would see, if it looks again in this turn: a look may be stale.
+    pub sight: Option<Sight>,
+    pub(super) holder: Holder,
+    pub(super) remembered: (History, Memory),
+    pub(super) heard: Vec<Heard>,
     /// As far as they may change what is decided.
-    history: History,
-    memory: Memory,
+    pub(super) history: History,
+    pub(super) memory: Memory,
 }
 
 impl Controller {
@@ -70,12 +73,15 @@ pub struct Controllers {
     pub fixed: Fixed,
     numbers: HashMap<String, CtlId>,
     list: Vec<Controller>,
-    saw: HashMap<(CtlId, WorldId, WorldId), CtlId>,
+    pub saw: HashMap<(CtlId, WorldId, WorldId), CtlId>,
     answered: HashMap<(CtlId, String), CtlId>,
     newborn: HashMap<Holder, CtlId>,
     older: HashMap<(CtlId, Option<u64>), CtlId>,
     sightless: HashMap<CtlId, CtlId>,
-    plain: HashMap<(CtlId, Option<Claim>, Epochs), CtlId>,
+    pub(super) plain: HashMap<(CtlId, u32, Epochs), CtlId>,
+    pub(super) epochs: Vec<EpochSet>,
+    pub(super) leads: HashMap<CtlId, CtlId>,
+    pub(super) twins: HashMap<CtlId, CtlId>,
     /// How often each rule had a hold.
     pub said_no: Counts<RuleName>,
     /// Times that the real decision was made.
@@ -94,9 +100,16 @@ impl Controllers {
             older: HashMap::new(),
             sightless: HashMap::new(),
             plain: HashMap::new(),
+            epochs: Vec::new(),
+            leads: HashMap::new(),
+            twins: HashMap::new(),
             said_no: Counts::new(),
             decided: 0,
         }
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
     }
 
     pub fn get(&self, id: CtlId) -> &Controller {
@@ -136,7 +149,7 @@ impl Controllers {
         self.fresh(&holder)
     }
 
-    fn number(&mut self, controller: Controller) -> CtlId {
+    pub(super) fn number(&mut self, controller: Controller) -> CtlId {
         let Controller { next, sight, history, memory, .. } = &controller;
         let key = format!("{next:?} {sight:?} {history:?} {memory:?}");
         if let Some(number) = self.numbers.get(&key) {
@@ -144,6 +157,7 @@ impl Controllers {
         }
         let number = u32::try_from(self.list.len()).expect("fewer controllers than that");
         self.numbers.insert(key, number);
+        self.epochs.push(EpochSet::MAX);
         self.list.push(controller);
         number
     }
@@ -237,6 +251,9 @@ impl Controllers {
         } else if !matches!(new.heard.last(), Some(Heard::MuchTime)) {
             new.heard.push(Heard::MuchTime);
         }
+        if let Some(Sight::Leads { late, .. }) = new.sight {
+            new.sight = Some(Sight::Leads { now: late, late });
+        }
         let then = self.number(new);
         self.older.insert((id, foreign), then);
         then
@@ -258,64 +275,6 @@ impl Controllers {
             }
         }
         changed
-    }
-
-    /// Every epoch that matters to it.
-    pub fn epochs(&self, id: CtlId, worlds: &Worlds, met: &mut BTreeSet<u64>) {
-        let this = self.get(id);
-        match &this.next {
-            Next::Claim { expected, wanted, .. } => {
-                met.extend([expected, wanted].into_iter().flatten().map(|c| c.epoch))
-            }
-            Next::Act(order) => met.extend(order.claim.iter().map(|c| c.epoch)),
-            _ => {}
-        }
-        if let Some(Action::Release { mark }) = this.next.action() {
-            met.insert(mark.epoch);
-        }
-        if let Some(sight) = this.sight {
-            world_epochs(&worlds.world(sight), met);
-        }
-    }
-
-    /// The same one, with epochs renamed; what it knows of a claim that is not there any more is forgotten.
-    pub fn renamed(&mut self, id: CtlId, epochs: &Epochs, world: &World, worlds: &mut Worlds) -> CtlId {
-        let there = world.store.claim.as_ref();
-        let key = (id, there.cloned(), epochs.clone());
-        if let Some(known) = self.plain.get(&key) {
-            return *known;
-        }
-        let mut this = self.get(id).clone();
-        match &mut this.next {
-            Next::Claim { expected, wanted, .. } => {
-                [expected, wanted].into_iter().flatten().for_each(|c| epochs.name(&mut c.epoch));
-            }
-            Next::Act(order) => order.claim.iter_mut().for_each(|c| epochs.name(&mut c.epoch)),
-            _ => {}
-        }
-        if let Some(action) = this.next.action_mut() {
-            epochs.name_in(action);
-        }
-        this.sight = this.sight.map(|sight| {
-            let mut world = worlds.world(sight);
-            epochs.rename(&mut world);
-            worlds.number(world)
-        });
-        this.memory.rewrite(
-            |at| at,
-            |claim| {
-                if there == Some(claim) { epochs.name(&mut claim.epoch) } else { claim.epoch = u64::MAX }
-            },
-        );
-        let void = &mut this.history.takeover_of_epoch;
-        *void = void.filter(|epoch| there.is_some_and(|c| c.epoch == *epoch && c.holder != this.holder));
-        void.iter_mut().for_each(|epoch| epochs.name(epoch));
-        if matches!(this.next, Next::Wake | Next::Nothing) {
-            this.remembered = (this.history.clone(), this.memory.clone());
-        }
-        let plain = self.number(this);
-        self.plain.insert(key, plain);
-        plain
     }
 
     /// The same one, if its looks cannot be stale any more.
@@ -353,18 +312,23 @@ impl Controllers {
         turn
     }
 
+    /// The turn, from its beginning to where it stands.
     fn taken_again(&mut self, id: CtlId, worlds: &Worlds) -> (Turn, Moment, Next) {
-        self.taken_up_to(id, usize::MAX, worlds)
+        let heard = self.get(id).heard.clone();
+        self.taken_through(id, heard, worlds)
     }
 
-    /// The turn, from its beginning to where it stands.
     fn taken_up_to(&mut self, id: CtlId, end: usize, worlds: &Worlds) -> (Turn, Moment, Next) {
+        let heard = self.get(id).heard[..end].to_vec();
+        self.taken_through(id, heard, worlds)
+    }
+
+    pub(super) fn taken_through(&mut self, id: CtlId, heard: Vec<Heard>, worlds: &Worlds) -> (Turn, Moment, Next) {
         let mut turn = self.turn(id);
         let mut at = Moment { now: NOW, offset: Duration::ZERO };
         let effect = turn.step(Input::Wake, self.around(NOW));
         let mut next = self.settle(&mut turn, effect, &at, None);
-        let heard = self.get(id).heard.clone();
-        for heard in heard.into_iter().take(end) {
+        for heard in heard {
             next = self.hear(&mut turn, heard, &mut at, worlds).unwrap_or(next);
         }
         (turn, at, next)
@@ -401,7 +365,13 @@ impl Controllers {
     }
 
     /// Carries out what touches nobody, and says what is wanted then.
-    fn settle(&mut self, turn: &mut Turn, mut effect: Effect, at: &Moment, truth: Option<(WorldId, &Worlds)>) -> Next {
+    pub(super) fn settle(
+        &mut self,
+        turn: &mut Turn,
+        mut effect: Effect,
+        at: &Moment,
+        truth: Option<(WorldId, &Worlds)>,
+    ) -> Next {
         loop {
             let input = match effect {
                 Effect::Foresee(action) => {
@@ -440,9 +410,12 @@ impl Controllers {
     }
 
     /// The controller that has this turn now, without the time and the words in it.
-    fn kept(&mut self, id: CtlId, turn: Turn, mut next: Next, at: &Moment, heard: Option<Heard>) -> CtlId {
+    pub(super) fn kept(&mut self, id: CtlId, turn: Turn, mut next: Next, at: &Moment, heard: Option<Heard>) -> CtlId {
         if let Some(look) = &turn.memory.last_look {
             count(&mut self.said_no, look.decision.holds().iter().map(|h| h.rule));
+        }
+        if self.fixed.forgets && next == Next::Wake && turn.history.takeover_of_epoch.is_none() {
+            return self.killed(id);
         }
         let now = |moment: Time| settled(earlier(later(moment, Duration::from_secs(1)), at.offset)).min(NOW);
         let (mut history, mut memory) = (turn.history.clone(), turn.memory.essence());
@@ -474,19 +447,19 @@ impl Controllers {
         let mut said = old.heard.clone();
         said.extend(heard);
         let mut then = Controller { next, sight: None, heard: said, history, memory, ..old };
-        then.sight = matches!(then.next, Next::Look { .. }).then(|| then.last_seen()).flatten();
+        then.sight = matches!(then.next, Next::Look { .. }).then(|| then.last_seen()).flatten().map(Sight::World);
         self.number(then)
     }
 }
 
 /// Where a turn is in time: a little goes by with everything it hears, and much if much time passes.
-struct Moment {
-    now: Time,
-    offset: Duration,
+pub(super) struct Moment {
+    pub(super) now: Time,
+    pub(super) offset: Duration,
 }
 
 impl Moment {
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         self.now = later(self.now, Duration::from_millis(1));
     }
 }

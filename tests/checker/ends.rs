@@ -2,8 +2,9 @@
 //! is bound to happen, and time passes when nothing else does. All of that is one certain way, so where it leads is
 //! worked out once for every world and controller.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
 use rollward::drivers::simulator::world::{Event, Fate, PausedBy};
 use rollward::fleet::simulated::claimed;
 use rollward::model::{Action, HandoffStyle, Known, MarkKind, NodeName, RuleName, Standing};
@@ -52,16 +53,15 @@ const REFUSE_FINISHING: &[RuleName] = &[
 ];
 
 impl Ends {
-    /// Where it ends from here.
-    pub fn of(&mut self, search: &mut Search, from: Alone) -> &End {
+    /// The number of the end that it comes to from here.
+    pub fn of(&mut self, search: &mut Search, from: Alone) -> u32 {
         let mut way = Vec::new();
-        let mut met = BTreeSet::new();
         let mut here = from;
         let end = loop {
             if let Some(end) = self.at.get(&here) {
                 break *end;
             }
-            if !met.insert(here) {
+            if way.contains(&here) {
                 self.ends.push(End { wrong: vec!["it goes round for ever".into()], ..End::default() });
                 break self.ends.len() as u32 - 1;
             }
@@ -82,7 +82,7 @@ impl Ends {
             }
         };
         self.at.extend(way.into_iter().map(|place| (place, end)));
-        &self.ends[end as usize]
+        end
     }
 }
 
@@ -127,7 +127,7 @@ impl Search {
     }
 
     fn plain_alone(&mut self, world: WorldId, id: CtlId) -> Alone {
-        let state = self.plainly(State::alone(world, id));
+        let (state, _) = self.plainly(State::alone(world, id));
         (state.world, state.controllers[0])
     }
 

@@ -3,28 +3,30 @@
 //! A state is a world, each controller somewhere in its turn, and the faults that are left. Worlds and controllers are
 //! numbered, and what may come of each is worked out once, so that a state is a few numbers and a step a look-up.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
 
+use hashbrown::{HashMap, HashSet};
 use rollward::drivers::simulator::world::{Event, Fate, World};
 use rollward::fleet::simulated::claimed;
-use rollward::model::{Answer, Holder, Phase};
+use rollward::model::{Action, Answer, Holder, Phase};
 
 use super::controllers::{Controllers, CtlId};
 use super::ends::Ends;
 use super::fates::{fates, harms, mends, violations};
 use super::fixed::{Fixed, Wrong};
 use super::next::Next;
+use super::numbered::Numbered;
+use super::parts::Change;
+use super::plain::HOLDERS;
 use super::seen::{Seen, count};
 use super::settings::{Fault, Setting};
-use super::worlds::{Epochs, NOW, WorldId, Worlds, aged};
-
-/// More claims than anybody makes beside a turn that is under way.
-const MOST_EPOCHS: u64 = 24;
+use super::sights::Sight;
+use super::worlds::{NOW, WorldId, Worlds};
 
 /// In the place of a second controller, where there is none.
-const NOBODY: CtlId = CtlId::MAX;
+pub const NOBODY: CtlId = CtlId::MAX;
 
 /// Controllers side by side.
 pub type Pair = [CtlId; 2];
@@ -45,7 +47,7 @@ impl State {
 }
 
 /// The controllers that there are, each with its place.
-fn each(controllers: Pair) -> impl Iterator<Item = (usize, CtlId)> {
+pub fn each(controllers: Pair) -> impl Iterator<Item = (usize, CtlId)> {
     controllers.into_iter().enumerate().filter(|(_, id)| *id != NOBODY)
 }
 
@@ -77,6 +79,8 @@ pub struct Step {
     pub who: Option<CtlId>,
     pub label: Label,
     pub wrong: Vec<String>,
+    /// After it the controllers change names.
+    pub changes: bool,
 }
 
 /// Something that must never be, and how it came about.
@@ -105,18 +109,20 @@ pub struct Search {
     pub setting: Setting,
     pub worlds: Worlds,
     pub controllers: Controllers,
-    pub states: Vec<State>,
+    pub states: Numbered<State>,
     parents: Vec<u32>,
-    numbers: HashMap<State, u32>,
     worldly: HashMap<WorldId, Rc<[Worldly]>>,
     befalls: HashMap<WorldId, Rc<[Worldly]>>,
     older: HashMap<WorldId, WorldId>,
-    plain: HashMap<(WorldId, Pair, bool), (WorldId, Pair)>,
     performed: HashMap<(WorldId, CtlId, Fate), Performed>,
     pub seen: Seen,
     pub findings: Vec<Finding>,
     /// One thing that is wrong is enough.
     pub stops_at_first: bool,
+    /// Two controllers are told apart, and what they would see, too.
+    pub tells_apart: bool,
+    /// After so many states it is left as it is.
+    pub limit: usize,
     /// How the states end, if nothing more befalls.
     pub ended: BTreeMap<String, u64>,
     told: BTreeMap<String, u64>,
@@ -131,17 +137,17 @@ impl Search {
             setting,
             worlds: Worlds::new(world),
             controllers: Controllers::new(fixed),
-            states: Vec::new(),
+            states: Numbered::default(),
             parents: Vec::new(),
-            numbers: HashMap::new(),
             worldly: HashMap::new(),
             befalls: HashMap::new(),
             older: HashMap::new(),
-            plain: HashMap::new(),
             performed: HashMap::new(),
             seen: Seen::default(),
             findings: Vec::new(),
             stops_at_first: false,
+            tells_apart: false,
+            limit: usize::MAX,
             ended: BTreeMap::new(),
             told: BTreeMap::new(),
         }
@@ -154,14 +160,14 @@ impl Search {
         let (_, world) = self.setting.open();
         let world = self.worlds.number(world);
         let mut controllers = [NOBODY; 2];
-        for (place, name) in ["a", "b"].into_iter().enumerate().take(self.setting.controllers) {
+        for (place, name) in HOLDERS.into_iter().enumerate().take(self.setting.controllers) {
             controllers[place] = self.controllers.fresh(&Holder::from(name));
         }
         let first = State { world, controllers, faults_left: self.setting.faults };
         self.reach(first, 0);
         let mut next = 0;
-        while next < self.states.len() && !self.is_enough() {
-            let state = self.states[next];
+        while next < self.states.len().min(self.limit) && !self.is_enough() {
+            let state = *self.states.get(next as u32);
             for step in self.steps(state) {
                 self.seen.steps += 1;
                 for kind in step.wrong.clone() {
@@ -184,24 +190,43 @@ impl Search {
     /// From every state, follows each controller to its end, alone.
     pub fn follow(&mut self) {
         let mut ends = Ends::default();
-        let mut seen = BTreeSet::new();
+        let mut seen = HashSet::new();
+        let mut ended: Vec<u64> = Vec::new();
         for at in 0..self.states.len() {
             if self.is_enough() {
-                return;
+                break;
             }
-            let state = self.states[at];
+            let state = *self.states.get(at as u32);
             for here in each(state.controllers).map(|(_, id)| (state.world, id)) {
                 if !seen.insert(here) {
                     continue;
                 }
-                let end = ends.of(self, here).clone();
-                let what = if end.converged { "converged".to_owned() } else { format!("{:?}", end.held_by) };
-                *self.ended.entry(what).or_default() += 1;
-                for wrong in end.wrong {
-                    self.find(wrong, at, None, &end.told);
+                let number = ends.of(self, here) as usize;
+                ended.resize(ended.len().max(number + 1), 0);
+                ended[number] += 1;
+                if ended[number] == 1 {
+                    for wrong in &ends.ends[number].wrong {
+                        self.find(wrong.clone(), at, None, &ends.ends[number].told);
+                    }
                 }
             }
         }
+        for (end, times) in ends.ends.iter().zip(ended) {
+            let what = if end.converged { "converged".to_owned() } else { format!("{:?}", end.held_by) };
+            *self.ended.entry(what).or_default() += times;
+        }
+    }
+
+    pub fn sizes(&self) -> String {
+        format!(
+            "states {} {} controllers {} saw {} performed {} decided {}",
+            self.states.len(),
+            self.worlds.sizes(),
+            self.controllers.len(),
+            self.controllers.saw.len(),
+            self.performed.len(),
+            self.controllers.decided,
+        )
     }
 
     fn is_enough(&self) -> bool {
@@ -216,20 +241,18 @@ impl Search {
     }
 
     fn reach(&mut self, state: State, from: usize) {
-        let number = self.states.len() as u32;
-        if let std::collections::hash_map::Entry::Vacant(free) = self.numbers.entry(state) {
-            free.insert(number);
-            self.states.push(state);
+        let (_, new) = self.states.number(state);
+        if new {
             self.parents.push(from as u32);
         }
     }
 
     /// The states from the first one to this.
     pub fn way_to(&self, mut at: usize) -> Vec<State> {
-        let mut way = vec![self.states[at]];
+        let mut way = vec![*self.states.get(at as u32)];
         while at != 0 {
             at = self.parents[at] as usize;
-            way.push(self.states[at]);
+            way.push(*self.states.get(at as u32));
         }
         way.reverse();
         way
@@ -244,18 +267,18 @@ impl Search {
             count(&mut self.seen.faults, worldly.fault);
             let to = State { world: worldly.to, faults_left, ..state };
             let label = Label::Happens(worldly.event.clone());
-            steps.push(Step { to, who: None, label, wrong: worldly.wrong.clone() });
+            steps.push(Step { to, who: None, label, wrong: worldly.wrong.clone(), changes: false });
         }
         let mut to = State { world: self.after_much_time(state.world), ..state };
         for (place, id) in each(state.controllers) {
             to.controllers[place] = self.ages(id, state.world);
         }
-        steps.push(Step { to, who: None, label: Label::MuchTime, wrong: Vec::new() });
+        steps.push(Step { to, who: None, label: Label::MuchTime, wrong: Vec::new(), changes: false });
         for (place, id) in each(state.controllers) {
             self.controllers_steps(state, place, id, &mut steps);
         }
         steps.retain_mut(|step| {
-            step.to = self.plainly(step.to);
+            (step.to, step.changes) = self.plainly(step.to);
             step.to != state || !step.wrong.is_empty()
         });
         steps
@@ -265,7 +288,7 @@ impl Search {
         let with = |then: CtlId, world: WorldId, fault: bool, label: Label| {
             let mut to = State { world, faults_left: state.faults_left - u8::from(fault), ..state };
             to.controllers[place] = then;
-            Step { to, who: Some(id), label, wrong: Vec::new() }
+            Step { to, who: Some(id), label, wrong: Vec::new(), changes: false }
         };
         let may_fail = state.faults_left > 0;
         let next = self.controllers.get(id).next.clone();
@@ -275,12 +298,16 @@ impl Search {
             Next::Wake | Next::Look { .. } => {
                 let then = self.looks(id, state.world);
                 steps.push(with(then, state.world, false, Label::Looks));
-                if let Some(last) = self.controllers.get(id).sight.filter(|_| may_fail)
-                    && last != state.world
-                {
-                    let then = self.controllers.sees(id, last, state.world, &self.worlds);
+                let stale = match self.controllers.get(id).sight.filter(|_| may_fail) {
+                    Some(Sight::World(last)) if last != state.world => {
+                        Some(self.controllers.sees(id, last, state.world, &self.worlds))
+                    }
+                    Some(Sight::Leads { now, .. }) if now != then => Some(now),
+                    _ => None,
+                };
+                if let Some(stale) = stale {
                     seen.insert(Fault::StaleLook);
-                    steps.push(with(then, state.world, true, Label::LooksStale));
+                    steps.push(with(stale, state.world, true, Label::LooksStale));
                 }
             }
             Next::Claim { expected, wanted, .. } => {
@@ -382,7 +409,9 @@ impl Search {
         let mut wrong = violations(&self.worlds.world(world), &out, self.setting.twist);
         let answer = out.answer.expect("an order is answered");
         let node = order.action.node();
-        let works = node.filter(|n| answer == Answer::Accepted && self.worlds.node(world, n).running().is_some());
+        // To take away a mark needs no lock; that of work that still runs is refused.
+        let node = node.filter(|_| answer == Answer::Accepted && !matches!(order.action, Action::Release { .. }));
+        let works = node.filter(|n| self.worlds.node(world, n).running().is_some());
         wrong.extend(works.map(|node| format!("{} began while {node} was at work", order.action.kind())));
         if disturbed && answer != Answer::Accepted {
             // What was forgotten for the sake of what was refused is remembered.
@@ -393,53 +422,12 @@ impl Search {
         if begins && self.controllers.saw_members_change(id, &self.worlds) {
             wrong.push(format!("{} began under a claim from before the membership changed", order.action.kind()));
         }
-        if matches!(answer, Answer::Refused { .. }) && after.store != *self.worlds.store(world) {
+        if matches!(answer, Answer::Refused { .. }) && *after.store != *self.worlds.store(world) {
             wrong.push(format!("{} was refused and left something behind", order.action.kind()));
         }
         let known = (self.worlds.number(after), answer, wrong);
         self.performed.insert((world, id, fate), known.clone());
         known
-    }
-
-    /// The same state with its epochs renamed, and without what may not matter any more.
-    pub fn plainly(&mut self, state: State) -> State {
-        let may_fail = state.faults_left > 0;
-        let key = (state.world, state.controllers, may_fail);
-        let (world, controllers) = match self.plain.get(&key) {
-            Some(known) => *known,
-            None => {
-                let plain = self.renamed(state, may_fail);
-                self.plain.insert(key, plain);
-                plain
-            }
-        };
-        State { world, controllers, ..state }
-    }
-
-    fn renamed(&mut self, state: State, may_fail: bool) -> (WorldId, Pair) {
-        let mut controllers = state.controllers;
-        if !may_fail {
-            for (place, id) in each(state.controllers) {
-                controllers[place] = self.controllers.without_sight(id);
-            }
-        }
-        let all_sleep = each(controllers).all(|(_, id)| self.controllers.sleeps(id));
-        if each(controllers).count() == 1 && !all_sleep {
-            // It will sleep before long.
-            return (state.world, controllers);
-        }
-        let mut world = self.worlds.world(state.world);
-        let mut met = BTreeSet::new();
-        for (_, id) in each(controllers) {
-            self.controllers.epochs(id, &self.worlds, &mut met);
-        }
-        let epochs = Epochs::of(&world, met, all_sleep);
-        assert!(epochs.highest() < MOST_EPOCHS, "claims without end: {:?}", world.store);
-        for (place, id) in each(controllers) {
-            controllers[place] = self.controllers.renamed(id, &epochs, &world, &mut self.worlds);
-        }
-        epochs.rename(&mut world);
-        (self.worlds.number(world), controllers)
     }
 
     /// Much time passes for a controller in this world.
@@ -452,8 +440,7 @@ impl Search {
         if let Some(older) = self.older.get(&world) {
             return *older;
         }
-        let older = aged(self.worlds.world(world));
-        let older = self.worlds.number(older);
+        let older = self.worlds.changed(world, Change::Older);
         self.older.insert(world, older);
         older
     }

@@ -16,6 +16,9 @@ pub fn told(search: &mut Search, finding: &Finding) -> String {
         let steps = search.steps(pair[0]);
         let step = steps.into_iter().find(|s| s.to == pair[1]).expect("a step leads there");
         let _ = writeln!(text, "  {}", words(search, step.who, &step.label));
+        if step.changes {
+            let _ = writeln!(text, "  (from here on, a is called b, and b a)");
+        }
     }
     let last = *way.last().expect("there is a state");
     if let Some((who, label)) = &finding.step {
