@@ -2,6 +2,7 @@
 //!
 //! It carries out effects and decides nothing. It may be killed at any point: see [`crate::reconcile`].
 
+mod commands;
 mod door_keeper;
 mod manage;
 mod manifests;
@@ -107,6 +108,8 @@ enum Event {
     Manifests,
     /// Another process asks something.
     Door(Request, oneshot::Sender<Value>),
+    /// A person's command has been carried out.
+    Commanded(Box<commands::Commanded>),
     /// The host asks it to end.
     Terminate,
 }
@@ -121,6 +124,9 @@ struct Daemon<'a> {
     desired: Desired,
     manifests: manifests::Watched,
     tasks: JoinSet<(ClusterName, Input)>,
+    commands: JoinSet<commands::Commanded>,
+    /// For each cluster with a command under way, what waits for its end.
+    waiting: BTreeMap<ClusterName, commands::Waiting>,
     actions: BTreeMap<ClusterName, u64>,
     rolls: BTreeMap<ClusterName, Roll>,
     /// The stop cords of the record, as they were last read.
@@ -155,6 +161,8 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
         desired,
         manifests: watched,
         tasks: JoinSet::new(),
+        commands: JoinSet::new(),
+        waiting: BTreeMap::new(),
         actions: BTreeMap::new(),
         rolls,
         stops,
@@ -182,20 +190,25 @@ impl Daemon<'_> {
             for (name, effect) in self.fleet.begin_due(self.clock.now()) {
                 self.start(name, effect);
             }
-            if let Some(ended) = self.ended().filter(|_| self.tasks.is_empty()) {
+            let idle = self.tasks.is_empty() && self.commands.is_empty();
+            if let Some(ended) = self.ended().filter(|_| idle) {
                 return ended;
             }
             let timeout = self.options.timeout.map(|t| t.saturating_sub(started.elapsed()));
             if timeout == Some(Duration::ZERO) {
                 return Ended::TimeOut;
             }
-            if self.tasks.is_empty() && self.jump() {
+            if idle && self.jump() {
                 continue;
             }
             let wait = self.wait(timeout);
             let event = tokio::select! {
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => match done {
                     Ok((name, input)) => Event::Input(name, input),
+                    Err(_) => Event::Time,
+                },
+                Some(done) = self.commands.join_next(), if !self.commands.is_empty() => match done {
+                    Ok(commanded) => Event::Commanded(Box::new(commanded)),
                     Err(_) => Event::Time,
                 },
                 () = wait => Event::Time,
@@ -208,11 +221,8 @@ impl Daemon<'_> {
                 Event::Input(name, input) => self.input(name, input),
                 Event::Time => {}
                 Event::Manifests => self.reload(),
-                Event::Door(request, answer) => {
-                    let value = self.answer(request).await;
-                    // A client that has gone away needs no answer.
-                    let _ = answer.send(value);
-                }
+                Event::Door(request, answer) => self.answer(request, answer),
+                Event::Commanded(commanded) => self.commanded(*commanded),
                 Event::Terminate => return self.terminate().await,
             }
         }
@@ -257,6 +267,7 @@ impl Daemon<'_> {
                 Effect::Record(entries) => Input::Recorded(self.record(&entries)),
                 Effect::SleepUntil(_) | Effect::Done => return,
                 effect => {
+                    let Some(effect) = self.put_off(&name, effect) else { return };
                     let mut later = Box::pin(async move { carry_out(&*driver, effect).await });
                     let at_once = || later.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                     match catch_unwind(AssertUnwindSafe(at_once)) {
@@ -353,8 +364,9 @@ impl Daemon<'_> {
     async fn terminate(&mut self) -> Ended {
         let grace = tokio::time::sleep(Duration::from_secs(5));
         tokio::pin!(grace);
-        while !self.tasks.is_empty() {
+        while !self.tasks.is_empty() || !self.commands.is_empty() {
             tokio::select! {
+                Some(Ok(done)) = self.commands.join_next(), if !self.commands.is_empty() => self.commanded(done),
                 Some(done) = self.tasks.join_next() => {
                     if let Ok((name, input)) = done
                         && let Step::Do(Effect::Record(entries)) = self.fleet.input(&name, input, self.clock.now())

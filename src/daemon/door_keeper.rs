@@ -1,14 +1,15 @@
 //! Answers other processes of this host: what a loop knows, and commands that people give.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
+use super::commands::{self, Order};
 use super::{Daemon, Told, chain};
 use crate::door::{self, DoorKeeper, Request, Scope};
 use crate::drivers::Later;
-use crate::guard::Command;
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Time, Waiver};
 use crate::reconcile::Around;
@@ -32,8 +33,16 @@ impl DoorKeeper for Keeper {
 }
 
 impl Daemon<'_> {
-    /// Answers one request.
-    pub(super) async fn answer(&mut self, request: Request) -> Value {
+    /// Answers one request: at once, or when the command that it gives has been carried out.
+    pub(super) fn answer(&mut self, request: Request, answer: oneshot::Sender<Value>) {
+        match commands::of(request) {
+            Ok((cluster, command, what, by)) => self.command(Order { cluster, command, what, by, answer }),
+            // A client that has gone away needs no answer.
+            Err(request) => _ = answer.send(self.answer_at_once(request)),
+        }
+    }
+
+    fn answer_at_once(&mut self, request: Request) -> Value {
         let now = self.clock.now();
         match request {
             Request::Status { cluster } => {
@@ -66,17 +75,16 @@ impl Daemon<'_> {
             Request::Approve { cluster, hash, by, expires } => self.approve(&cluster, &hash, by, expires, now),
             Request::Waive { cluster, waiver } => self.waive(&cluster, waiver, now),
             Request::LiftWaiver { cluster, waiver, by } => self.lift_waiver(&cluster, &waiver, by, now),
-            Request::Stop { scope, why, by } => self.stop(scope, why, by, now).await,
-            Request::Go { scope, by } => self.go(scope, by, now).await,
             Request::Takeover { cluster, by } => self.take_over(&cluster, &by, now),
-            Request::Retry { cluster, node, by } => {
-                self.command(&cluster, Command::Retry { node }, "retry", &by, now).await
-            }
-            Request::Release { cluster, by } => self.command(&cluster, Command::Release, "release", &by, now).await,
+            Request::Stop { scope: Scope::Labels(labels), why, by } => self.pull(labels, why, by, now),
+            Request::Stop { why, by, .. } => self.pull(BTreeMap::new(), why, by, now),
+            Request::Go { scope: Scope::Labels(labels), by } => self.lift(labels, &by, now),
+            Request::Go { by, .. } => self.lift(BTreeMap::new(), &by, now),
+            Request::Retry { .. } | Request::Release { .. } => door::refusal("that is a command to a cluster"),
         }
     }
 
-    fn unknown(&self, cluster: &ClusterName) -> Value {
+    pub(super) fn unknown(&self, cluster: &ClusterName) -> Value {
         door::refusal(format!("this daemon manages no cluster {cluster}; `rollward status` lists those it does"))
     }
 
@@ -118,39 +126,7 @@ impl Daemon<'_> {
         done(waiver.what())
     }
 
-    async fn stop(&mut self, scope: Scope, why: String, by: String, now: Time) -> Value {
-        match scope {
-            Scope::Everything => self.pull(Default::default(), why, by, now),
-            Scope::Labels(labels) => self.pull(labels, why, by, now),
-            Scope::Cluster(cluster) => {
-                let command = Command::Stop { node: None, why, by: by.clone() };
-                self.command(&cluster, command, "stop", &by, now).await
-            }
-            Scope::Node { cluster, node } => {
-                let command = Command::Stop { node: Some(node), why, by: by.clone() };
-                self.command(&cluster, command, "stop", &by, now).await
-            }
-        }
-    }
-
-    async fn go(&mut self, scope: Scope, by: String, now: Time) -> Value {
-        match scope {
-            Scope::Everything => self.lift(Default::default(), &by, now),
-            Scope::Labels(labels) => self.lift(labels, &by, now),
-            Scope::Cluster(cluster) => self.command(&cluster, Command::Go { node: None }, "go", &by, now).await,
-            Scope::Node { cluster, node } => {
-                self.command(&cluster, Command::Go { node: Some(node) }, "go", &by, now).await
-            }
-        }
-    }
-
-    fn pull(
-        &mut self,
-        labels: std::collections::BTreeMap<String, String>,
-        why: String,
-        by: String,
-        now: Time,
-    ) -> Value {
+    fn pull(&mut self, labels: BTreeMap<String, String>, why: String, by: String, now: Time) -> Value {
         match self.store.write(&[Change::StopPulled { labels, why, by, at: now }]) {
             Ok(()) => {
                 self.govern(now);
@@ -160,7 +136,7 @@ impl Daemon<'_> {
         }
     }
 
-    fn lift(&mut self, labels: std::collections::BTreeMap<String, String>, by: &str, now: Time) -> Value {
+    fn lift(&mut self, labels: BTreeMap<String, String>, by: &str, now: Time) -> Value {
         match self.store.write(&[Change::StopLifted { labels }]) {
             Ok(()) => {
                 (self.tell)(Told::Note(&format!("the stop cord was lifted by {by}")));
@@ -182,19 +158,7 @@ impl Daemon<'_> {
         done(format!("{cluster} is taken over from whoever held its claim"))
     }
 
-    async fn command(&mut self, cluster: &ClusterName, command: Command, what: &str, by: &str, now: Time) -> Value {
-        let Some(driver) = self.drivers.get(cluster).map(Arc::clone) else { return self.unknown(cluster) };
-        match driver.command(command).await {
-            Ok(text) => {
-                self.note_command(cluster, what, by, now);
-                self.fleet.wake(cluster, now);
-                done(text)
-            }
-            Err(why) => door::refusal(why),
-        }
-    }
-
-    fn note_command(&mut self, cluster: &ClusterName, what: &str, by: &str, now: Time) {
+    pub(super) fn note_command(&mut self, cluster: &ClusterName, what: &str, by: &str, now: Time) {
         let entry = Entry {
             cluster: cluster.clone(),
             at: now,
@@ -206,6 +170,6 @@ impl Daemon<'_> {
     }
 }
 
-fn done(text: String) -> Value {
+pub(super) fn done(text: String) -> Value {
     json!({ "done": text })
 }
