@@ -29,6 +29,8 @@ const STATES: &[(&str, [&str; 3])] = &[
     ("member-disabled", ["partial-group-disabled"; 3]),
     ("member-failed", ["partial-group-failed"; 3]),
     ("stop-failed", ["stop-failed-blocked"; 3]),
+    ("orphan", ["orphan"; 3]),
+    ("unmanaged", ["unmanaged"; 3]),
     ("maintenance-mode", ["maintenance-mode"; 3]),
     ("maintenance-of-a-node", ["maintenance-node"; 3]),
     ("promotable", ["promotable-clone"; 3]),

@@ -109,3 +109,17 @@ fn effects(xml: &str) -> Result<Vec<SideEffect>, String> {
 fn serving(unit: &Unit) -> Option<&Unit> {
     matches!(unit.state, GroupState::Online | GroupState::PartiallyOnline).then_some(unit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a real scheduler told it.
+    #[test]
+    fn what_a_standby_would_move_is_read() {
+        let standby = include_str!("../../../tests/pacemaker/captures/simulated-standby.xml");
+        let kind = SideEffectKind::Moves { from: "n1".into(), to: "n2".into() };
+        assert_eq!(effects(standby), Ok(vec![SideEffect { group: "g_mail".into(), kind }]));
+        assert!(effects("<pacemaker-result/>").is_err());
+    }
+}

@@ -61,9 +61,9 @@ fn write(host: &str, spec: &Spec, package: &str, answers: &Answers<'_>) -> Resul
     };
     let version = version.trim_start_matches("0:");
     let bare = version.split_once(':').map_or(version, |(_, bare)| bare);
-    let (file, rollup) = match install {
-        "deb" => (format!("{package}_{bare}_{arch}.deb"), format!("{package}-{bare}")),
-        _ => (format!("{package}-{bare}.{arch}.rpm"), format!("{package}-{bare}")),
+    let file = match install {
+        "deb" => format!("{package}_{bare}_{arch}.deb"),
+        _ => format!("{package}-{bare}.{arch}.rpm"),
     };
     let cluster = store.name.as_deref().unwrap_or("my-cluster");
     let mut text = format!(
@@ -73,7 +73,7 @@ fn write(host: &str, spec: &Spec, package: &str, answers: &Answers<'_>) -> Resul
 ---
 apiVersion: rollward/v1
 kind: Rollup
-metadata: {{name: {rollup}}}
+metadata: {{name: {package}}}
 spec:
   install: {install}
   # Decide: the cluster's services run on (`keep`), rollward stops and starts them around the install (`stop`), or the
@@ -92,7 +92,7 @@ metadata: {{name: {}}}
 spec:
   mode: observe            # decide: `act` lets rollward change the cluster
   topology: generic
-  rollup: {rollup}
+  rollup: {package}
   policy: by-approval
   nodes:
 ",
