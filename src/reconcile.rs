@@ -12,18 +12,25 @@ mod notes;
 mod unclaimed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use crate::desired::Cluster;
 use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Permit, RuleSet};
-use crate::model::time::{later, shifted};
+use crate::model::time::{between, later, shifted};
 use crate::model::{Action, Answer, Claim, Hold, Known, Phase, RuleName, Time};
 use crate::observed::{Observation, SideEffect};
 use crate::plan::{self, Decision};
 use crate::record::{Entry, EntryKind};
 
 pub use memory::{LastLook, Memory};
+
+/// When to look after an action was accepted.
+const AT_ONCE: Duration = Duration::from_millis(10);
+
+/// How soon, and how seldom, to look whether a node is back.
+const LOOKS_FOR_NODE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
 
 /// What a turn wants done next. Each is a point at which the process may die.
 #[derive(Debug)]
@@ -338,7 +345,9 @@ impl Turn {
             || self.desired.policy.limits.several_out();
         self.say(around.now, EntryKind::Answered { action, answer });
         let soon = later(around.now, self.memory.soon(around.now));
-        self.close(if silent { Wake::Due(soon) } else { Wake::Idle(soon) }, around)
+        // What was accepted may be over already: that is worth a look at once. Further ones are more seldom.
+        let wake = if silent { Wake::Due(soon) } else { Wake::Idle(later(around.now, AT_ONCE)) };
+        self.close(wake, around)
     }
 
     // record
@@ -384,12 +393,23 @@ impl Turn {
             // It should have been released by now. Nothing is gained by asking again at once, and for ever.
             Some(_) => Wake::Due(later(now, self.memory.idle_look())),
             None if !self.memory.pending.is_empty() => Wake::Idle(later(now, self.memory.soon(now))),
+            None if let Some(at) = self.looks_for_node_at(now) => Wake::Idle(at),
             // A foreign claim that is silent already is in nobody's way: something else is waited for.
             None => match self.memory.foreign_claim_ends().filter(|at| *at > now) {
                 Some(at) => Wake::Due(at),
                 None => Wake::Idle(later(now, self.memory.idle_look())),
             },
         }
+    }
+
+    /// When to look whether a node is a member again that we keep out of service: it restarts, or its cluster service
+    /// does. More seldom the longer it is out.
+    fn looks_for_node_at(&self, now: Time) -> Option<Time> {
+        let seen = &*self.memory.last_look.as_ref()?.seen;
+        self.our_claim(seen)?;
+        let out = seen.paused_by_rollward().filter(|(name, ..)| !seen.is_up(name));
+        let since = out.map(|(.., mark)| mark.at).max()?;
+        Some(later(now, (between(since, now) / 8).clamp(LOOKS_FOR_NODE.0, LOOKS_FOR_NODE.1)))
     }
 
     fn say(&mut self, at: Time, what: EntryKind) {
