@@ -103,7 +103,11 @@ fn snapshot(state: &str, seen: &[&str; 3]) -> Value {
         }
         match status.matches(r#" online="true""#).count() {
             3 => {}
-            2 => answers["quorum"] = without_n2["raw"]["n1"]["answers"]["quorum"].clone(),
+            2 => {
+                let said = without_n2["raw"]["n1"]["answers"]["quorum"]["out"].as_str().unwrap();
+                let own = said.replace("Node ID:          1", &format!("Node ID:          {}", i + 1));
+                put("quorum", 0, &own);
+            }
             1 => put("quorum", 2, "Quorate:          No\n"),
             _ => {
                 put("quorum", 1, "");

@@ -33,19 +33,28 @@ mark_own() {
     code=$?
     [ $code = 0 ] || [ $code = 108 ] || { cat "$errors"; return $code; }
 }
+# Whether the cluster has nothing to do, or (2) it has.
+settled() {
+    crmadmin -S "$(crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE || return 2
+}
 # Whether a resource is where it should be: yes, no, or (2) not told as long as the cluster has something to do.
 arrived() {
     there=" *\$"
     [ -n "$role" ] && there=" \(Promoted\|Master\)"
-    crmadmin -S "$(crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE || return 2
+    settled || return 2
     crm_resource --locate -r "$group" 2>/dev/null | grep -q "running on: $to$there"
 }
-# Waits for it. A cluster that has had nothing to do for five seconds, and has not brought it, will not.
-await_arrival() {
+# Whether nothing runs on the node any more, clones' instances included; answers as above.
+drained() {
+    crm_mon -1 --output-as xml | grep -F "<node name=\"$node\" " | grep -qF ' resources_running="0"' && return 0
+    settled && return 1
+}
+# Waits for such an answer. A cluster that has had nothing to do for five seconds, and has not done it, will not.
+await() { # QUESTION
     tries=0
     idle=0
     while [ $tries -lt "$patience" ] && [ $idle -lt 25 ]; do
-        arrived
+        "$1"
         case $? in
         0) return 0 ;;
         1) idle=$((idle + 1)) ;;
@@ -88,6 +97,11 @@ act() {
         failed $? "the mark of the pause" && return
         crm_attribute -N "$node" -n standby -v on
         failed $? crm_attribute && return
+        # An installer comes next.
+        if ! await drained; then
+            end 1 "the cluster leaves something running here"
+            return
+        fi
         ;;
     resume)
         if [ -n "$own" ]; then
@@ -98,12 +112,15 @@ act() {
         failed $? crm_attribute && return
         [ -n "$rollup" ] && keep verified "$rollup	$(date +%s.%N)"
         drop_mark "$pause_id"
+        # What is to run here again may be what a role needs that comes here next: half a minute is worth it.
+        patience=150
+        if crm_mon -1 -r --output-as xml | grep -q '<clone \|<bundle '; then await settled; fi
         ;;
     move)
         role=
         crm_mon -1 -r --output-as xml | grep -q "<clone id=\"$group\" multi_state=\"true\"" && role=' role="Master"'
         cibadmin --create -o constraints -X "<rsc_location id=\"rollward-move-$group\" rsc=\"$group\" node=\"$to\" score=\"INFINITY\"$role/>"
-        await_arrival
+        await arrived
         moved=$?
         cibadmin --delete --xpath "//rsc_location[@id='rollward-move-$group']"
         if [ $moved != 0 ]; then
@@ -211,8 +228,8 @@ else
     ) </dev/null >"$state/work.log" 2>&1 &
     # What is over soon is over before this answers, so that nobody has to look in vain.
     tries=0
-    while [ $tries -lt 40 ] && kill -0 $! 2>/dev/null; do
-        sleep 0.1
+    while [ $tries -lt 80 ] && kill -0 $! 2>/dev/null; do
+        sleep 0.05
         tries=$((tries + 1))
     done
 fi

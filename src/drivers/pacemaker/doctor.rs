@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::cib::Cib;
-use super::look::{Asked, Heard, Raw, answer, failback, hear, look, serves, speaker};
+use super::look::{Asked, Heard, Raw, answer, failback, hear, look, own_name, serves, speaker};
 use super::status::{MemberKind, Resource, Status};
 use super::units::Units;
 use crate::drivers::{Readiness, ReadinessState};
@@ -144,8 +144,8 @@ fn reach(all: &Evidence<'_>) -> Finding {
 
 fn node_names(all: &Evidence<'_>) -> Finding {
     all.nodes("each is called as it is declared", Warning, |heard| {
-        let name = heard.answers.get("name")?;
-        (name.code != 0).then(|| format!("crm_node -n: {}", name.words()))
+        let name = own_name(&heard.answers, heard.status.as_ref().ok());
+        name.is_none().then(|| "its own number in the cluster's membership is not told".into())
     })
     .or("start the cluster's services there, so that its name can be compared with the manifest's")
 }

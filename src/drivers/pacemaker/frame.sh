@@ -16,7 +16,10 @@ ask() { # NAME COMMAND...
     shift
     out=$("$@" </dev/null 2>"$errors")
     code=$?
-    say "$name" "$code" "$out" "$(cat "$errors")"
+    # Most say nothing there, and a process saved in each question is a look that is over sooner.
+    err=
+    [ -s "$errors" ] && err=$(cat "$errors")
+    say "$name" "$code" "$out" "$err"
 }
 # The same, side by side with what follows, up to `told`.
 meanwhile() { # NAME COMMAND...

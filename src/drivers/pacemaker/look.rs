@@ -158,14 +158,26 @@ pub(super) fn hear<'a>(node: &NodeName, said: &'a Result<String, String>, at: Ti
         false => Err(format!("crm_mon: {}", status.words())),
     };
     let status = status.map_err(|why| format!("{node}: {why}"));
-    let own = answers.get("name").filter(|name| name.code == 0).map(|name| name.out.trim());
-    if let Some(own) = own.filter(|own| !own.is_empty() && *own != node.as_str()) {
+    let own = own_name(&answers, status.as_ref().ok());
+    if let Some(own) = own.filter(|own| *own != node.as_str()) {
         return Err(format!("{node}: who answered is called {own} (crm_node -n): check `hosts`, or the node's name"));
     }
     // What a connection takes is no difference between clocks.
     let ahead = clock.duration_since(at);
     let ahead = if ahead.abs() < CLOCKS_AGREE { jiff::SignedDuration::ZERO } else { ahead };
     Ok(Heard { answers, status, clock, ahead })
+}
+
+/// What the node that answers is called in the cluster: which of the members it is, Corosync knows by number.
+pub(super) fn own_name<'s>(answers: &Answers<'_>, status: Option<&'s Status>) -> Option<&'s str> {
+    let id = votes_field(answers.get("quorum")?.out, "Node ID")?;
+    let own = |(_, member): &(&String, &Member)| member.kind == MemberKind::Member && member.id.as_deref() == Some(id);
+    status?.nodes.iter().find(own).map(|(name, _)| name.as_str())
+}
+
+/// What `corosync-quorumtool -s` says of something.
+fn votes_field<'a>(said: &'a str, name: &str) -> Option<&'a str> {
+    said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }
 
 /// Seconds since 1970, with a fraction, as `date +%s.%N` says them.
@@ -220,7 +232,7 @@ pub(super) fn speaker<'h, 'a>(
 /// The votes as `corosync-quorumtool -s` tells them, and whether the two-node setting is in force.
 fn quorum(heard: &Heard<'_>) -> Result<(Quorum, bool), String> {
     let said = answer(heard, "quorum")?;
-    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    let field = |name: &str| votes_field(said, name);
     let number = |name: &str| {
         let first = field(name).and_then(|value| value.split_whitespace().next());
         first.and_then(|number| number.parse::<u32>().ok()).ok_or_else(|| format!("corosync-quorumtool: no {name}"))

@@ -22,6 +22,7 @@ mod status;
 mod units;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,12 @@ pub const NAME: &str = "pacemaker";
 /// How long one look at one node may take: a connection, and a second or two of commands.
 const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 
+/// For so long after its end a look is what another would be: one that begins then takes longer than this to be over,
+/// and its facts are no younger for it. So the look that was decided on is also the one to judge on, as nothing but the
+/// thought lies between them; a fact gets older by no more than this, and is judged by its age as ever. What must be so
+/// at the instant of an act, the node shows then, after the announcement.
+const STILL: jiff::SignedDuration = jiff::SignedDuration::from_millis(200);
+
 /// How old the last look may be to be turned to again.
 const RECENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
 
@@ -55,13 +62,15 @@ pub struct Pacemaker {
     /// The last look: it says which node to turn to, and what an action would lead to that lets nothing move by itself.
     /// What must be so at the instant of an act, the node shows then.
     last: Mutex<Option<Arc<Observation>>>,
+    /// How often we have done something: what was looked at before is not turned to again.
+    done: AtomicU64,
 }
 
 impl Pacemaker {
     /// A driver for a cluster, on a clock.
     pub fn new(asked: Asked, clock: Arc<dyn Clock>) -> Self {
         let way = Arc::new(Way::new(asked.spec.clone()));
-        Self { asked: Mutex::new(Arc::new(asked)), way, clock, last: Mutex::new(None) }
+        Self { asked: Mutex::new(Arc::new(asked)), way, clock, last: Mutex::new(None), done: AtomicU64::new(0) }
     }
 
     fn asked(&self) -> Arc<Asked> {
@@ -88,19 +97,32 @@ impl Pacemaker {
     }
 
     async fn look(&self, asked: &Arc<Asked>) -> Arc<Observation> {
+        let done = self.done.load(Ordering::SeqCst);
         let raw = self.ask(asked).await;
         let seen = Arc::new(look::look(asked, &raw, self.clock.now()));
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&seen));
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (self.done.load(Ordering::SeqCst) == done).then(|| Arc::clone(&seen));
         seen
+    }
+
+    /// The last look, if it ended no longer ago than this; else another.
+    async fn look_within(&self, age: jiff::SignedDuration, asked: &Arc<Asked>) -> Arc<Observation> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match last.filter(|seen| self.clock.now().duration_since(seen.at).abs() < age) {
+            Some(seen) => seen,
+            None => self.look(asked).await,
+        }
     }
 
     /// The last look, if it is one of just now; else another.
     async fn recent(&self, asked: &Arc<Asked>) -> Arc<Observation> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match last.filter(|seen| self.clock.now().duration_since(seen.at).abs() < RECENT) {
-            Some(seen) => seen,
-            None => self.look(asked).await,
-        }
+        self.look_within(RECENT, asked).await
+    }
+
+    /// We have done something, or may have: no look so far has seen it.
+    fn forget_look(&self) {
+        self.done.fetch_add(1, Ordering::SeqCst);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Where an action is carried out: on the node that it is about; what only changes the store, on any that answers
@@ -187,7 +209,7 @@ impl Driver for Pacemaker {
     fn observe(&self) -> Later<'_, Observation> {
         Box::pin(async move {
             let asked = self.asked();
-            Observation::clone(&*self.look(&asked).await)
+            Observation::clone(&*self.look_within(STILL, &asked).await)
         })
     }
 
@@ -211,19 +233,28 @@ impl Driver for Pacemaker {
     fn claim(&self, expected: Option<Claim>, wanted: Option<Claim>) -> Later<'_, ClaimAnswer> {
         Box::pin(async move {
             let asked = self.asked();
-            claim::swap(&self.way, asked.nodes.keys(), expected.as_ref(), wanted.as_ref()).await
+            let answer = claim::swap(&self.way, asked.nodes.keys(), expected.as_ref(), wanted.as_ref()).await;
+            self.forget_look();
+            answer
         })
     }
 
     fn perform(&self, permit: Permit) -> Later<'_, Answer> {
-        Box::pin(self.carry_out(permit))
+        Box::pin(async move {
+            let answer = self.carry_out(permit).await;
+            self.forget_look();
+            answer
+        })
     }
 
     fn command(&self, command: Command) -> Later<'_, Result<String, String>> {
         Box::pin(async move {
             let asked = self.asked();
             let seen = self.look(&asked).await;
-            command::carry_out(&self.way, &asked, &seen, command, self.clock.now()).await
+            self.forget_look();
+            let done = command::carry_out(&self.way, &asked, &seen, command, self.clock.now()).await;
+            self.forget_look();
+            done
         })
     }
 
@@ -246,6 +277,7 @@ impl Driver for Pacemaker {
     fn learn(&self, cluster: &Cluster, _: &BTreeMap<RollupName, Arc<Rollup>>) {
         if let Ok(asked) = Asked::new(cluster) {
             *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(asked);
+            self.forget_look();
         }
     }
 }

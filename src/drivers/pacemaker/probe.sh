@@ -10,7 +10,8 @@ if [ "$locked" = yes ] || [ ! -e "$state/lock" ]; then say lock 0 "" ""; else as
 for file in epoch tries handoffs verified work; do
     if [ -e "$state/$file" ]; then ask "kept.$file" cat "$state/$file"; else say "kept.$file" 0 "" ""; fi
 done
-meanwhile name crm_node -n
+# Nothing here asks the controller (as `crm_node` and `crmadmin` do): that of the node that decides answers nobody for a
+# second or two after each change of the store.
 meanwhile status crm_mon -1 -r -A --output-as xml
 meanwhile store cibadmin -Q
 meanwhile quorum corosync-quorumtool -s

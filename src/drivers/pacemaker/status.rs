@@ -33,6 +33,8 @@ pub(super) struct Options {
 /// A node as it is seen by another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
+    /// Its number in Corosync's membership; a remote node has another kind.
+    pub id: Option<String>,
     pub online: bool,
     pub pending: bool,
     pub unclean: bool,
@@ -158,6 +160,7 @@ fn options(node: Node<'_, '_>) -> Result<Options, String> {
 
 fn member(node: Node<'_, '_>) -> Result<Member, String> {
     Ok(Member {
+        id: node.attribute("id").map(str::to_owned),
         online: flag(node, "online")?,
         pending: flag(node, "pending")?,
         unclean: flag(node, "unclean")?,
