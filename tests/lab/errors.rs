@@ -160,21 +160,22 @@ fn a_package_that_is_missing_or_another_is_told_of_and_no_node_is_paused_for_it(
     let Story { lab, host, .. } = &story;
     let package = host.path("packages/mailstore_1.1_all.deb");
     let good = fs::read(&package).unwrap();
-    let no_more_of = |host: &Host, told: &str| {
+    let refuses_and_pauses_nobody = |host: &Host, told: &str| {
         let daemon = host.start("told");
         daemon.until_told(told);
         assert!(!daemon.told().contains("  begin      Pause"), "{}", daemon.told());
     };
     fs::remove_file(&package).unwrap();
     let at = package.display();
-    no_more_of(
+    refuses_and_pauses_nobody(
         host,
         &format!(
-            "{at} cannot be read: No such file or directory (os error 2): put it there, or mend the path in its Package document"
+            "{at} cannot be read: No such file or directory (os error 2): put it there, or mend the path in its \
+             Package document"
         ),
     );
     fs::write(&package, &good[..1000]).unwrap();
-    no_more_of(host, &format!("package saw {at} has the SHA-256 "));
+    refuses_and_pauses_nobody(host, &format!("package saw {at} has the SHA-256 "));
     let told = fs::read_to_string(host.path("told")).unwrap();
     assert!(told.contains(" is declared: download it again, or declare what is there by `rollward package`"), "{told}");
 

@@ -20,6 +20,7 @@ fn judge(_: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         Subject::Cluster(facts.desired.name.clone()),
         vec![Evidence::new("the record", error, facts.now)],
         ReleaseKind::Person,
-        "released when the state folder can be written again: look at its disk and its permissions",
+        "released when the state folder can be written again: look at its disk and its permissions, and start the \
+         daemon anew if the folder was replaced",
     ))
 }

@@ -60,7 +60,8 @@ fn nothing_begins_that_cannot_be_written_down() {
         RuleName::Record,
         &install("EXNODE2"),
         "record holds mbx-ccr-01: the record is no space left on device; released when the state folder can \
-         be written again: look at its disk and its permissions",
+         be written again: look at its disk and its permissions, and start the daemon anew if the folder was \
+         replaced",
     );
     allows(&story, &resume("EXNODE2"));
 }
