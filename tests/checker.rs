@@ -22,6 +22,7 @@
 mod controllers;
 mod ends;
 mod epochs;
+mod failing;
 mod fates;
 mod fixed;
 mod minds;

@@ -7,6 +7,7 @@
 //! Steps that touch neither the world nor anybody else are taken together with the one before: the driver's foresight
 //! (asked of the world as it is at the look that is judged on), the journal, and the heartbeat.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,9 +73,11 @@ impl Controller {
 pub struct Controllers {
     pub fixed: Fixed,
     numbers: HashMap<String, CtlId>,
-    list: Vec<Controller>,
+    list: Vec<Rc<Controller>>,
     pub saw: HashMap<(CtlId, WorldId, WorldId), CtlId>,
     answered: HashMap<(CtlId, String), CtlId>,
+    pub(super) unheard: HashMap<CtlId, CtlId>,
+    pub(super) unrecorded: HashMap<CtlId, Option<CtlId>>,
     newborn: HashMap<Holder, CtlId>,
     older: HashMap<(CtlId, Option<u64>), CtlId>,
     sightless: HashMap<CtlId, CtlId>,
@@ -96,6 +99,8 @@ impl Controllers {
             list: Vec::new(),
             saw: HashMap::new(),
             answered: HashMap::new(),
+            unheard: HashMap::new(),
+            unrecorded: HashMap::new(),
             newborn: HashMap::new(),
             older: HashMap::new(),
             sightless: HashMap::new(),
@@ -114,6 +119,11 @@ impl Controllers {
 
     pub fn get(&self, id: CtlId) -> &Controller {
         &self.list[id as usize]
+    }
+
+    /// The same, to keep beside what changes.
+    pub fn share(&self, id: CtlId) -> Rc<Controller> {
+        Rc::clone(&self.list[id as usize])
     }
 
     pub fn holder(&self, id: CtlId) -> &Holder {
@@ -158,7 +168,7 @@ impl Controllers {
         let number = u32::try_from(self.list.len()).expect("fewer controllers than that");
         self.numbers.insert(key, number);
         self.epochs.push(EpochSet::MAX);
-        self.list.push(controller);
+        self.list.push(Rc::new(controller));
         number
     }
 
@@ -201,34 +211,6 @@ impl Controllers {
         then
     }
 
-    /// The journal cannot be written before it acts.
-    pub fn cannot_record(&mut self, id: CtlId, worlds: &Worlds) -> Option<CtlId> {
-        let Controller { heard, .. } = self.get(id);
-        let Some(Heard::Saw { seen, truth }) = heard.last().cloned() else { return None };
-        let before = self.get(id).heard.len() - 1;
-        let (mut turn, mut at, _) = self.taken_up_to(id, before, worlds);
-        at.tick();
-        let seen = self.fixed.look(&later_by(worlds.world(seen), at.offset), at.now);
-        let mut effect = turn.step(Input::Observed(Box::new(seen)), self.around(at.now));
-        let mut broken = true;
-        loop {
-            effect = match effect {
-                Effect::Foresee(action) => {
-                    let truth = later_by(worlds.world(truth), at.offset);
-                    let foreseen = Known::seen(truth.foresee(&action, at.now), at.now);
-                    turn.step(Input::Foreseen(foreseen), self.around(at.now))
-                }
-                Effect::Record(_) => {
-                    let written = if std::mem::take(&mut broken) { Err("no space left".into()) } else { Ok(()) };
-                    turn.step(Input::Recorded(written), self.around(at.now))
-                }
-                Effect::SleepUntil(_) => return Some(self.kept(id, turn, Next::Wake, &at, None)),
-                // What finishes is done all the same.
-                _ => return None,
-            };
-        }
-    }
-
     /// Much time passes for it, wherever it is. To another who watches, whoever holds the claim has been silent for so
     /// long; one that forgets cannot have watched, so a person tells it.
     pub fn ages(&mut self, id: CtlId, claim: Option<&Claim>) -> CtlId {
@@ -237,7 +219,7 @@ impl Controllers {
         if let Some(known) = self.older.get(&(id, foreign)) {
             return *known;
         }
-        let mut new = old.clone();
+        let mut new = Controller::clone(old);
         let age = |moment: Time| if moment <= NOW { earlier(NOW, LONG) } else { settled(earlier(moment, LONG)) };
         rewrite_mind(&mut new.history, &mut new.memory, age);
         if let Some(action) = new.next.action_mut() {
@@ -318,7 +300,7 @@ impl Controllers {
         self.taken_through(id, heard, worlds)
     }
 
-    fn taken_up_to(&mut self, id: CtlId, end: usize, worlds: &Worlds) -> (Turn, Moment, Next) {
+    pub(super) fn taken_up_to(&mut self, id: CtlId, end: usize, worlds: &Worlds) -> (Turn, Moment, Next) {
         let heard = self.get(id).heard[..end].to_vec();
         self.taken_through(id, heard, worlds)
     }

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rollward::drivers::simulator::world::{Event, Fate, PausedBy};
-use rollward::fleet::simulated::claimed;
 use rollward::model::{Action, HandoffStyle, Known, MarkKind, NodeName, RuleName, Standing};
 use rollward::observed::{Observation, effect};
 use rollward::plan::{self, Decision};
@@ -14,7 +13,7 @@ use rollward::reconcile::Input;
 
 use super::controllers::CtlId;
 use super::next::Next;
-use super::search::{Search, State};
+use super::search::{Search, State, each};
 use super::settings::Twist;
 use super::worlds::{NOW, WorldId};
 
@@ -87,28 +86,54 @@ impl Ends {
 }
 
 impl Search {
+    /// From every state, follows each controller to its end, alone.
+    pub fn follow(&mut self) {
+        let mut ends = Ends::default();
+        let mut seen = HashSet::new();
+        let mut ended: Vec<u64> = Vec::new();
+        for at in 0..self.states.len() {
+            if self.is_enough() {
+                break;
+            }
+            let state = *self.states.get(at as u32);
+            for here in each(state.controllers).map(|(_, id)| (state.world, id)) {
+                if !seen.insert(here) {
+                    continue;
+                }
+                let number = ends.of(self, here) as usize;
+                ended.resize(ended.len().max(number + 1), 0);
+                ended[number] += 1;
+                if ended[number] == 1 {
+                    for wrong in &ends.ends[number].wrong {
+                        self.find(wrong.clone(), at, None, &ends.ends[number].told);
+                    }
+                }
+            }
+        }
+        for (end, times) in ends.ends.iter().zip(ended) {
+            let what = if end.converged { "converged".to_owned() } else { format!("{:?}", end.held_by) };
+            *self.ended.entry(what).or_default() += times;
+        }
+    }
+
     /// The next thing that happens if nothing befalls; `None` at the end.
     pub fn ahead(&mut self, (world, id): Alone) -> Option<(Alone, Vec<String>)> {
-        let next = self.controllers.get(id).next.clone();
+        let this = self.controllers.share(id);
         let fine = |there: Alone| Some((there, Vec::new()));
-        match next {
+        match &this.next {
             Next::Look { .. } => {
                 let then = self.looks(id, world);
                 return fine(self.plain_alone(world, then));
             }
             Next::Claim { expected, wanted, .. } => {
-                let mut after = self.worlds.world(world);
-                let answer = after.step(Event::Claim { expected, wanted }, NOW).claim.expect("a claim is answered");
-                let after = self.worlds.number(after);
-                let then = self.controllers.claims(id, claimed(answer), &self.worlds);
+                let (after, then) = self.claim(world, id, expected, wanted);
                 return fine(self.plain_alone(after, then));
             }
             Next::Act(order) => {
-                let (after, answer, wrong) = self.perform(world, id, Fate::Well);
-                let then = self.controllers.performs(id, answer, &self.worlds);
-                let mut wrong: Vec<_> = wrong.iter().map(|v| format!("{v} by {}", order.action)).collect();
+                let performed = self.perform(world, id, Fate::Well);
+                let mut wrong: Vec<_> = performed.wrong.iter().map(|v| format!("{v} by {}", order.action)).collect();
                 wrong.extend(self.beyond_optimum(world, id, &order.action));
-                return Some((self.plain_alone(after, then), wrong));
+                return Some((self.plain_alone(performed.world, performed.then), wrong));
             }
             Next::Wake | Next::Nothing => {}
         }

@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Instant;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use rollward::drivers::simulator::world::{Event, Fate, World};
 use rollward::fleet::simulated::claimed;
-use rollward::model::{Action, Answer, Holder, Phase};
+use rollward::model::{Action, Answer, Claim, Holder, Phase};
 
 use super::controllers::{Controllers, CtlId};
-use super::ends::Ends;
 use super::fates::{fates, harms, mends, violations};
 use super::fixed::{Fixed, Wrong};
 use super::next::Next;
@@ -101,8 +100,16 @@ pub struct Worldly {
     pub wrong: Vec<String>,
 }
 
-/// What came of an order: the world after it, the answer, and what it counts against us.
-type Performed = (WorldId, Answer, Vec<String>);
+/// What came of an order.
+pub struct Performed {
+    /// The world after it.
+    pub world: WorldId,
+    pub answer: Answer,
+    /// The controller that has heard the answer.
+    pub then: CtlId,
+    /// What it counts against us.
+    pub wrong: Vec<String>,
+}
 
 /// One setting, explored.
 pub struct Search {
@@ -113,8 +120,9 @@ pub struct Search {
     parents: Vec<u32>,
     worldly: HashMap<WorldId, Rc<[Worldly]>>,
     befalls: HashMap<WorldId, Rc<[Worldly]>>,
-    older: HashMap<WorldId, WorldId>,
-    performed: HashMap<(WorldId, CtlId, Fate), Performed>,
+    performed: HashMap<(WorldId, CtlId, Fate), Rc<Performed>>,
+    /// What becomes of a claim: the world and the controller after it.
+    claimed: HashMap<(WorldId, CtlId), (WorldId, CtlId)>,
     pub seen: Seen,
     pub findings: Vec<Finding>,
     /// One thing that is wrong is enough.
@@ -141,7 +149,7 @@ impl Search {
             parents: Vec::new(),
             worldly: HashMap::new(),
             befalls: HashMap::new(),
-            older: HashMap::new(),
+            claimed: HashMap::new(),
             performed: HashMap::new(),
             seen: Seen::default(),
             findings: Vec::new(),
@@ -187,36 +195,6 @@ impl Search {
         }
     }
 
-    /// From every state, follows each controller to its end, alone.
-    pub fn follow(&mut self) {
-        let mut ends = Ends::default();
-        let mut seen = HashSet::new();
-        let mut ended: Vec<u64> = Vec::new();
-        for at in 0..self.states.len() {
-            if self.is_enough() {
-                break;
-            }
-            let state = *self.states.get(at as u32);
-            for here in each(state.controllers).map(|(_, id)| (state.world, id)) {
-                if !seen.insert(here) {
-                    continue;
-                }
-                let number = ends.of(self, here) as usize;
-                ended.resize(ended.len().max(number + 1), 0);
-                ended[number] += 1;
-                if ended[number] == 1 {
-                    for wrong in &ends.ends[number].wrong {
-                        self.find(wrong.clone(), at, None, &ends.ends[number].told);
-                    }
-                }
-            }
-        }
-        for (end, times) in ends.ends.iter().zip(ended) {
-            let what = if end.converged { "converged".to_owned() } else { format!("{:?}", end.held_by) };
-            *self.ended.entry(what).or_default() += times;
-        }
-    }
-
     pub fn sizes(&self) -> String {
         format!(
             "states {} {} controllers {} saw {} performed {} decided {}",
@@ -229,11 +207,11 @@ impl Search {
         )
     }
 
-    fn is_enough(&self) -> bool {
+    pub fn is_enough(&self) -> bool {
         self.stops_at_first && !self.findings.is_empty()
     }
 
-    fn find(&mut self, what: String, at: usize, step: Option<(Option<CtlId>, Label)>, end: &str) {
+    pub fn find(&mut self, what: String, at: usize, step: Option<(Option<CtlId>, Label)>, end: &str) {
         *self.told.entry(what.clone()).or_default() += 1;
         if self.told[&what] == 1 {
             self.findings.push(Finding { what, at, step, end: end.to_owned() });
@@ -291,14 +269,14 @@ impl Search {
             Step { to, who: Some(id), label, wrong: Vec::new(), changes: false }
         };
         let may_fail = state.faults_left > 0;
-        let next = self.controllers.get(id).next.clone();
+        let this = self.controllers.share(id);
         let mut seen = BTreeSet::new();
-        match &next {
+        match &this.next {
             Next::Nothing => {}
             Next::Wake | Next::Look { .. } => {
                 let then = self.looks(id, state.world);
                 steps.push(with(then, state.world, false, Label::Looks));
-                let stale = match self.controllers.get(id).sight.filter(|_| may_fail) {
+                let stale = match this.sight.filter(|_| may_fail) {
                     Some(Sight::World(last)) if last != state.world => {
                         Some(self.controllers.sees(id, last, state.world, &self.worlds))
                     }
@@ -311,14 +289,10 @@ impl Search {
                 }
             }
             Next::Claim { expected, wanted, .. } => {
-                let mut world = self.worlds.world(state.world);
-                let event = Event::Claim { expected: expected.clone(), wanted: wanted.clone() };
-                let answer = world.step(event, NOW).claim.expect("a claim is answered");
-                let world = self.worlds.number(world);
-                let then = self.controllers.claims(id, claimed(answer), &self.worlds);
+                let (world, then) = self.claim(state.world, id, expected, wanted);
                 steps.push(with(then, world, false, Label::Claims(true)));
                 if may_fail {
-                    let then = self.controllers.claims(id, Err("the reply was lost".into()), &self.worlds);
+                    let then = self.controllers.hears_nothing(id, &self.worlds);
                     seen.insert(Fault::LostReply);
                     steps.push(with(then, world, true, Label::Claims(false)));
                 }
@@ -330,25 +304,25 @@ impl Search {
                     if fault.is_some() && !may_fail {
                         continue;
                     }
-                    let (world, answer, wrong) = self.perform(state.world, id, fate);
-                    if let Answer::Refused { check, .. } = &answer {
+                    let performed = self.perform(state.world, id, fate);
+                    if let Answer::Refused { check, .. } = &performed.answer {
                         count(&mut self.seen.refused, [check.clone()]);
                         if fault.is_some() {
                             continue;
                         }
                     }
                     seen.extend(fault);
-                    let then = self.controllers.performs(id, answer, &self.worlds);
-                    steps.push(Step { wrong, ..with(then, world, fault.is_some(), Label::Acts(fate, None)) });
+                    let Performed { world, then, wrong, .. } = &*performed;
+                    let step = with(*then, *world, fault.is_some(), Label::Acts(fate, None));
+                    steps.push(Step { wrong: wrong.clone(), ..step });
                 }
                 if may_fail {
                     seen.insert(Fault::LostReply);
-                    let (done, answer, wrong) = self.perform(state.world, id, Fate::Well);
-                    let unsure = Answer::Unsure { why: "the connection was lost".into() };
-                    let then = self.controllers.performs(id, unsure, &self.worlds);
-                    if answer == Answer::Accepted {
-                        let label = Label::Acts(Fate::Well, Some(true));
-                        steps.push(Step { wrong, ..with(then, done, true, label) });
+                    let performed = self.perform(state.world, id, Fate::Well);
+                    let then = self.controllers.hears_nothing(id, &self.worlds);
+                    if performed.answer == Answer::Accepted {
+                        let step = with(then, performed.world, true, Label::Acts(Fate::Well, Some(true)));
+                        steps.push(Step { wrong: performed.wrong.clone(), ..step });
                     }
                     steps.push(with(then, state.world, true, Label::Acts(Fate::Well, Some(false))));
                 }
@@ -360,7 +334,7 @@ impl Search {
         }
         // Whoever forgets everything after each turn may as well die within one: that costs nothing.
         let forgets = self.setting.forgets;
-        if next != Next::Nothing && (forgets || may_fail) {
+        if this.next != Next::Nothing && (forgets || may_fail) {
             let then = self.controllers.killed(id);
             if then != id {
                 if !forgets {
@@ -386,20 +360,46 @@ impl Search {
         self.controllers.sees(id, seen, world, &self.worlds)
     }
 
-    /// What comes of an order that a controller is about to give.
-    pub fn perform(&mut self, world: WorldId, id: CtlId, fate: Fate) -> (WorldId, Answer, Vec<String>) {
-        if let Some(known) = self.performed.get(&(world, id, fate)) {
-            return known.clone();
+    /// What comes of a claim: the world after it, and the controller that has heard the answer.
+    pub fn claim(
+        &mut self,
+        world: WorldId,
+        id: CtlId,
+        expected: &Option<Claim>,
+        wanted: &Option<Claim>,
+    ) -> (WorldId, CtlId) {
+        if let Some(known) = self.claimed.get(&(world, id)) {
+            return *known;
         }
+        let mut after = self.worlds.world(world);
+        let event = Event::Claim { expected: expected.clone(), wanted: wanted.clone() };
+        let answer = after.step(event, NOW).claim.expect("a claim is answered");
+        let after = self.worlds.number(after);
+        let known = (after, self.controllers.claims(id, claimed(answer), &self.worlds));
+        self.claimed.insert((world, id), known);
+        known
+    }
+
+    /// What comes of an order that a controller is about to give.
+    pub fn perform(&mut self, world: WorldId, id: CtlId, fate: Fate) -> Rc<Performed> {
+        if let Some(known) = self.performed.get(&(world, id, fate)) {
+            return Rc::clone(known);
+        }
+        let (after, answer, wrong) = self.carry_out(world, id, fate);
+        let then = self.controllers.performs(id, answer.clone(), &self.worlds);
+        let known = Rc::new(Performed { world: after, answer, then, wrong });
+        self.performed.insert((world, id, fate), Rc::clone(&known));
+        known
+    }
+
+    fn carry_out(&mut self, world: WorldId, id: CtlId, fate: Fate) -> (WorldId, Answer, Vec<String>) {
         let Next::Act(order) = &self.controllers.get(id).next else { panic!("it wants something else") };
         let mut order = order.clone();
         order.fate = fate;
         let Wrong { skips, refuses, before, after: afterwards, .. } = self.controllers.fixed.wrong;
         if refuses(&self.worlds.world(world), &order) {
             let answer = Answer::Refused { check: "besides".into(), saw: "what it should not".into() };
-            let known = (world, answer, Vec::new());
-            self.performed.insert((world, id, fate), known.clone());
-            return known;
+            return (world, answer, Vec::new());
         }
         order.checks.retain(|check| !skips(check));
         let mut after = self.worlds.world(world);
@@ -425,9 +425,7 @@ impl Search {
         if matches!(answer, Answer::Refused { .. }) && *after.store != *self.worlds.store(world) {
             wrong.push(format!("{} was refused and left something behind", order.action.kind()));
         }
-        let known = (self.worlds.number(after), answer, wrong);
-        self.performed.insert((world, id, fate), known.clone());
-        known
+        (self.worlds.number(after), answer, wrong)
     }
 
     /// Much time passes for a controller in this world.
@@ -437,12 +435,7 @@ impl Search {
     }
 
     pub fn after_much_time(&mut self, world: WorldId) -> WorldId {
-        if let Some(older) = self.older.get(&world) {
-            return *older;
-        }
-        let older = self.worlds.changed(world, Change::Older);
-        self.older.insert(world, older);
-        older
+        self.worlds.changed(world, Change::Older)
     }
 
     /// Everything that happens to a world by itself, or puts it right.

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use rollward::drivers::simulator::world::{ClusterStore, GroupTruth, NodeTruth, World};
 use rollward::model::time::{earlier, later};
 use rollward::model::{Claim, NodeName, Time};
@@ -40,6 +41,7 @@ pub struct Worlds {
     claims: Numbered<Option<Claim>>,
     /// Of each store the number of its claim.
     claim_of: Vec<u32>,
+    changes: HashMap<(WorldId, Change), WorldId>,
 }
 
 impl Worlds {
@@ -52,6 +54,7 @@ impl Worlds {
             all: Numbered::default(),
             claims: Numbered::default(),
             claim_of: Vec::new(),
+            changes: HashMap::new(),
         }
     }
 
@@ -86,13 +89,18 @@ impl Worlds {
 
     /// The same world with all its parts changed.
     pub fn changed(&mut self, number: WorldId, change: Change) -> WorldId {
+        if let Some(known) = self.changes.get(&(number, change)) {
+            return *known;
+        }
         let mut key = self.all.get(number).clone();
         key[1] = self.stores.changed(key[1], change);
         for node in &mut key[2..2 + self.base.nodes.len()] {
             *node = self.nodes.changed(*node, change);
         }
         self.note_claims();
-        self.all.number(key).0
+        let changed = self.all.number(key).0;
+        self.changes.insert((number, change), changed);
+        changed
     }
 
     /// Every epoch in a world.
