@@ -119,6 +119,8 @@ act() {
     move)
         role=
         crm_mon -1 -r --output-as xml | grep -q "<clone id=\"$group\" multi_state=\"true\"" && role=' role="Master"'
+        # A cluster that still thinks about the last change would do so with the role stopped.
+        (patience=150; await settled)
         cibadmin --create -o constraints -X "<rsc_location id=\"rollward-move-$group\" rsc=\"$group\" node=\"$to\" score=\"INFINITY\"$role/>"
         await arrived
         moved=$?
