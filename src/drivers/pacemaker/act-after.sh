@@ -37,27 +37,32 @@ mark_own() {
 settled() {
     crmadmin -S "$(crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE || return 2
 }
-# Whether a resource is where it should be: yes, no, or (2) not told as long as the cluster has something to do.
+# Why something is not so yet: the cluster is at rest, (2) it has something to do, or (3) it was not asked. That is seldom:
+# who is asked is who has to do it.
+rests() {
+    [ $((tries % 5)) = 0 ] || return 3
+    settled && return 1
+}
+# Whether a resource is where it should be, and the cluster is done with it.
 arrived() {
     there=" *\$"
     [ -n "$role" ] && there=" \(Promoted\|Master\)"
-    settled || return 2
-    crm_resource --locate -r "$group" 2>/dev/null | grep -q "running on: $to$there"
+    if crm_resource --locate -r "$group" 2>/dev/null | grep -q "running on: $to$there"; then settled; else rests; fi
 }
-# Whether nothing runs on the node any more, clones' instances included; answers as above.
+# Whether nothing runs on the node any more, clones' instances included.
 drained() {
-    crm_mon -1 --output-as xml | grep -F "<node name=\"$node\" " | grep -qF ' resources_running="0"' && return 0
-    settled && return 1
+    crm_mon -1 --output-as xml | grep -F "<node name=\"$node\" " | grep -qF ' resources_running="0"' || rests
 }
 # Waits for such an answer. A cluster that has had nothing to do for five seconds, and has not done it, will not.
 await() { # QUESTION
     tries=0
     idle=0
-    while [ $tries -lt "$patience" ] && [ $idle -lt 25 ]; do
+    while [ $tries -lt "$patience" ] && [ $idle -lt 5 ]; do
         "$1"
         case $? in
         0) return 0 ;;
         1) idle=$((idle + 1)) ;;
+        3) ;;
         *) idle=0 ;;
         esac
         tries=$((tries + 1))
