@@ -124,9 +124,9 @@ struct Daemon<'a> {
     desired: Desired,
     manifests: manifests::Watched,
     tasks: JoinSet<(ClusterName, Input)>,
-    commands: JoinSet<commands::Commanded>,
-    /// For each cluster with a command under way, what waits for its end.
-    waiting: BTreeMap<ClusterName, commands::Waiting>,
+    commands: commands::Commands,
+    /// Commands under way.
+    commanding: JoinSet<commands::Commanded>,
     actions: BTreeMap<ClusterName, u64>,
     rolls: BTreeMap<ClusterName, Roll>,
     /// The stop cords of the record, as they were last read.
@@ -161,8 +161,8 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
         desired,
         manifests: watched,
         tasks: JoinSet::new(),
-        commands: JoinSet::new(),
-        waiting: BTreeMap::new(),
+        commands: commands::Commands::default(),
+        commanding: JoinSet::new(),
         actions: BTreeMap::new(),
         rolls,
         stops,
@@ -190,7 +190,7 @@ impl Daemon<'_> {
             for (name, effect) in self.fleet.begin_due(self.clock.now()) {
                 self.start(name, effect);
             }
-            let idle = self.tasks.is_empty() && self.commands.is_empty();
+            let idle = self.tasks.is_empty() && self.commanding.is_empty();
             if let Some(ended) = self.ended().filter(|_| idle) {
                 return ended;
             }
@@ -207,7 +207,7 @@ impl Daemon<'_> {
                     Ok((name, input)) => Event::Input(name, input),
                     Err(_) => Event::Time,
                 },
-                Some(done) = self.commands.join_next(), if !self.commands.is_empty() => match done {
+                Some(done) = self.commanding.join_next(), if !self.commanding.is_empty() => match done {
                     Ok(commanded) => Event::Commanded(Box::new(commanded)),
                     Err(_) => Event::Time,
                 },
@@ -267,7 +267,11 @@ impl Daemon<'_> {
                 Effect::Record(entries) => Input::Recorded(self.record(&entries)),
                 Effect::SleepUntil(_) | Effect::Done => return,
                 effect => {
-                    let Some(effect) = self.put_off(&name, effect) else { return };
+                    let effect = match self.commands.turn(&name, effect) {
+                        commands::Turn::Now(effect) => effect,
+                        commands::Turn::Later => return,
+                        commands::Turn::Overtaken(input) => return self.input(name, input),
+                    };
                     let mut later = Box::pin(async move { carry_out(&*driver, effect).await });
                     let at_once = || later.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                     match catch_unwind(AssertUnwindSafe(at_once)) {
@@ -362,11 +366,12 @@ impl Daemon<'_> {
 
     /// Ends between two effects: what is under way in the clusters goes on there, and the next daemon adopts it.
     async fn terminate(&mut self) -> Ended {
+        self.commands.forget();
         let grace = tokio::time::sleep(Duration::from_secs(5));
         tokio::pin!(grace);
-        while !self.tasks.is_empty() || !self.commands.is_empty() {
+        while !self.tasks.is_empty() || !self.commanding.is_empty() {
             tokio::select! {
-                Some(Ok(done)) = self.commands.join_next(), if !self.commands.is_empty() => self.commanded(done),
+                Some(Ok(done)) = self.commanding.join_next(), if !self.commanding.is_empty() => self.commanded(done),
                 Some(done) = self.tasks.join_next() => {
                     if let Ok((name, input)) = done
                         && let Step::Do(Effect::Record(entries)) = self.fleet.input(&name, input, self.clock.now())
@@ -439,7 +444,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// anew, so that what an earlier life of ours left in a cluster is known to be ours.
 pub fn holder(state: &Path) -> Holder {
     let path = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
-    let hash = crate::desired::source::hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+    let hash = crate::model::hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
     let short: String = hash.chars().take(8).collect();
     Holder::new(format!("{}-{short}", crate::record::folder::host_name()))
 }

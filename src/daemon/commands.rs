@@ -1,9 +1,11 @@
 //! People's commands to one cluster, carried out beside the loops of all others: a cluster that takes long to answer
 //! delays nobody else.
 //!
-//! Its own loop waits meanwhile, and so does the next command to it: what a command finds is what the last one left.
+//! Its own loop waits meanwhile, and so does the next command to it: what a command finds is what the last one left. What
+//! was judged on a look from before a command's end is not begun after it: once a stop cord is said to be pulled, nothing
+//! begins that has not seen it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,10 +13,11 @@ use tokio::sync::oneshot;
 
 use super::{Daemon, door_keeper};
 use crate::door::{self, Request, Scope};
+use crate::drivers::Driver;
 use crate::guard::Command;
-use crate::model::ClusterName;
 use crate::model::time::Clock;
-use crate::reconcile::Effect;
+use crate::model::{Answer, ClusterName};
+use crate::reconcile::{Effect, Input};
 
 /// The command to a cluster that a request gives, with what the record calls it and who gave it; the request, if it gives
 /// none.
@@ -47,11 +50,73 @@ pub(super) struct Order {
     pub answer: oneshot::Sender<Value>,
 }
 
-/// What waits until the command under way in a cluster has ended.
+/// Each cluster's commands, and its effects beside them: one thing after the other.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(super) struct Commands {
+    /// For each cluster with a command under way, what waits for its end.
+    waiting: BTreeMap<ClusterName, Waiting>,
+    /// Clusters to which a command has been given that no look has been begun after.
+    unseen: BTreeSet<ClusterName>,
+}
+
+#[derive(Default)]
+struct Waiting {
     effect: Option<Effect>,
     orders: VecDeque<Order>,
+}
+
+/// Whether an effect may begin.
+pub(super) enum Turn {
+    Now(Effect),
+    /// When the command under way has ended.
+    Later,
+    /// It was judged before a command that has ended since: what comes of it instead.
+    Overtaken(Input),
+}
+
+impl Commands {
+    /// The command, if it may begin now; it waits for the one that is under way in its cluster.
+    fn begin(&mut self, order: Order) -> Option<Order> {
+        if let Some(waiting) = self.waiting.get_mut(&order.cluster) {
+            waiting.orders.push_back(order);
+            return None;
+        }
+        self.waiting.insert(order.cluster.clone(), Waiting::default());
+        Some(order)
+    }
+
+    /// A command has ended, well or not, for some of it may have been done: what comes next, another command first.
+    fn end(&mut self, cluster: &ClusterName) -> (Option<Order>, Option<Effect>) {
+        self.unseen.insert(cluster.clone());
+        let Some(waiting) = self.waiting.get_mut(cluster) else { return (None, None) };
+        if let Some(next) = waiting.orders.pop_front() {
+            return (Some(next), None);
+        }
+        let effect = self.waiting.remove(cluster).and_then(|waiting| waiting.effect);
+        (None, effect)
+    }
+
+    /// Whether an effect of a cluster's loop may begin now.
+    pub fn turn(&mut self, cluster: &ClusterName, effect: Effect) -> Turn {
+        if let Some(waiting) = self.waiting.get_mut(cluster) {
+            waiting.effect = Some(effect);
+            return Turn::Later;
+        }
+        match effect {
+            Effect::Observe => _ = self.unseen.remove(cluster),
+            Effect::Perform(_) if self.unseen.contains(cluster) => {
+                let saw = "somebody's command since the last look".to_owned();
+                return Turn::Overtaken(Input::Performed(Answer::Refused { check: "command".to_owned(), saw }));
+            }
+            _ => (),
+        }
+        Turn::Now(effect)
+    }
+
+    /// Forgets what waits: the daemon ends, and begins nothing any more.
+    pub fn forget(&mut self) {
+        self.waiting.clear();
+    }
 }
 
 /// A command that has ended.
@@ -67,15 +132,17 @@ impl Daemon<'_> {
             let _ = order.answer.send(self.unknown(&order.cluster));
             return;
         };
-        if let Some(waiting) = self.waiting.get_mut(&order.cluster) {
-            waiting.orders.push_back(order);
-            return;
+        if let Some(order) = self.commands.begin(order) {
+            self.carry_out(driver, order);
         }
-        self.waiting.insert(order.cluster.clone(), Waiting::default());
+    }
+
+    fn carry_out(&mut self, driver: Arc<dyn Driver>, order: Order) {
         let command = order.command.clone();
-        self.commands.spawn(async move {
+        self.commanding.spawn(async move {
             let carried_out = tokio::spawn(async move { driver.command(command).await }).await;
-            let outcome = carried_out.unwrap_or_else(|_| Err("the driver failed; the log says where".to_owned()));
+            let outcome = carried_out
+                .unwrap_or_else(|_| Err("the driver failed; the log says where: mend that, and try again".to_owned()));
             Commanded { order, outcome }
         });
     }
@@ -94,30 +161,66 @@ impl Daemon<'_> {
         };
         // A client that has gone away needs no answer.
         let _ = answer.send(value);
-        let Some(Waiting { effect, mut orders }) = self.waiting.remove(&cluster) else { return };
-        match orders.pop_front() {
-            Some(next) => {
-                self.command(next);
-                if let Some(waiting) = self.waiting.get_mut(&cluster) {
-                    *waiting = Waiting { effect, orders };
-                }
-            }
-            None => {
-                if let Some(effect) = effect {
-                    self.start(cluster, effect);
-                }
+        loop {
+            match self.commands.end(&cluster) {
+                (Some(next), _) => match self.drivers.get(&cluster).map(Arc::clone) {
+                    Some(driver) => return self.carry_out(driver, next),
+                    None => _ = next.answer.send(self.unknown(&cluster)),
+                },
+                (None, Some(effect)) => return self.start(cluster, effect),
+                (None, None) => return,
             }
         }
     }
+}
 
-    /// Puts off an effect while a command to its cluster is under way; gives it back if none is.
-    pub(super) fn put_off(&mut self, cluster: &ClusterName, effect: Effect) -> Option<Effect> {
-        match self.waiting.get_mut(cluster) {
-            Some(waiting) => {
-                waiting.effect = Some(effect);
-                None
-            }
-            None => Some(effect),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::judge;
+    use crate::guard::testing::{Story, stage};
+
+    fn perform() -> Effect {
+        Effect::Perform(judge(stage("EXNODE2"), &Story::ccr().facts()).unwrap())
+    }
+
+    fn order(cluster: &ClusterName) -> Order {
+        Order {
+            cluster: cluster.clone(),
+            command: Command::Release,
+            what: "release",
+            by: "ops".to_owned(),
+            answer: oneshot::channel().0,
         }
+    }
+
+    /// The stop cord of a cluster judges nothing on the node: only a look can see it.
+    #[test]
+    fn what_was_judged_before_a_command_is_not_begun_after_it() {
+        let (mut commands, cluster) = (Commands::default(), ClusterName::from("mbx-ccr-01"));
+        assert!(commands.begin(order(&cluster)).is_some());
+        assert!(matches!(commands.turn(&cluster, perform()), Turn::Later));
+        let (next, effect) = commands.end(&cluster);
+        assert!(next.is_none());
+        let Turn::Overtaken(input) = commands.turn(&cluster, effect.unwrap()) else { panic!("it is begun") };
+        assert!(matches!(input, Input::Performed(Answer::Refused { .. })), "{input:?}");
+        // A look that was under way meanwhile may have seen nothing of it either.
+        assert!(matches!(commands.turn(&cluster, perform()), Turn::Overtaken(_)));
+        assert!(matches!(commands.turn(&"mbx-ccr-02".into(), perform()), Turn::Now(_)));
+        assert!(matches!(commands.turn(&cluster, Effect::Observe), Turn::Now(Effect::Observe)));
+        assert!(matches!(commands.turn(&cluster, perform()), Turn::Now(Effect::Perform(_))));
+    }
+
+    #[test]
+    fn one_command_goes_after_the_other_and_the_loop_after_all() {
+        let (mut commands, cluster) = (Commands::default(), ClusterName::from("mbx-ccr-01"));
+        assert!(commands.begin(order(&cluster)).is_some());
+        assert!(commands.begin(order(&cluster)).is_none());
+        assert!(matches!(commands.turn(&cluster, Effect::Observe), Turn::Later));
+        assert!(matches!(commands.end(&cluster), (Some(_), None)));
+        assert!(commands.begin(order(&cluster)).is_none(), "the second one is under way");
+        assert!(matches!(commands.end(&cluster), (Some(_), None)));
+        assert!(matches!(commands.end(&cluster), (None, Some(Effect::Observe))));
+        assert!(commands.begin(order(&cluster)).is_some());
     }
 }
