@@ -2,11 +2,12 @@
 //!
 //! Absent on purpose: opening files. [`crate::sources`] does that.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+
+use crate::model::hex;
 
 /// A file above this size is refused: a fleet of 5,000 clusters needs about half of it.
 pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
@@ -167,12 +168,4 @@ fn floor(text: &str, mut at: usize) -> usize {
         at -= 1;
     }
     at
-}
-
-/// Bytes in lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // Writing to a string cannot fail.
-        text
-    })
 }

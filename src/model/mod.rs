@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod control;
+mod hex;
 pub mod hold;
 pub mod known;
 pub mod names;
@@ -14,6 +15,7 @@ pub mod waiver;
 
 pub use action::{Action, ActionKind, Answer, HandoffStyle, Phase};
 pub use control::{Claim, Mark, MarkKind, StopScope};
+pub use hex::hex;
 pub use hold::{Evidence, Hold, Release, ReleaseKind, RuleName, Subject};
 pub use known::Known;
 pub use names::{ClusterName, GroupName, Holder, NodeName, NodeRef, PackageName, PolicyName, RollupName};

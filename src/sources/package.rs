@@ -11,8 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::desired::diagnostics::did_you_mean;
 use crate::desired::document::API_VERSION;
-use crate::desired::source::hex;
-use crate::model::{Rollup, RollupName};
+use crate::model::{Rollup, RollupName, hex};
 
 /// Why no document could be written.
 #[derive(Debug, thiserror::Error)]

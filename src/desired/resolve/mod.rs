@@ -127,7 +127,7 @@ pub fn revision(files: &[SourceFile]) -> Arc<str> {
         hash.update(file.hash.as_bytes());
         hash.update([0]);
     }
-    let hex = super::source::hex(&hash.finalize());
+    let hex = crate::model::hex(&hash.finalize());
     hex.get(..16).unwrap_or(&hex).into()
 }
 

@@ -14,7 +14,9 @@ use super::software;
 use super::ssh::{Talk, Way};
 use crate::drivers::checks;
 use crate::guard::Check;
-use crate::model::{Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, Time};
+use crate::model::{
+    Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, Time, hex,
+};
 use crate::observed::Observation;
 
 const SCRIPT: &str = concat!(
@@ -117,7 +119,7 @@ async fn contents(packages: &[(String, File)]) -> Result<Vec<Vec<u8>>, String> {
         let bytes = tokio::fs::read(path)
             .await
             .map_err(|e| format!("{at} cannot be read: {e}: put it there, or mend the path in its Package document"))?;
-        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = hex(&Sha256::digest(&bytes));
         if found != *sha256 {
             return Err(format!(
                 "{at} has the SHA-256 {found}, and {sha256} is declared: download it again, or declare what is there \
