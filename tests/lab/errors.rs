@@ -77,7 +77,7 @@ fn a_node_that_cannot_be_asked_is_told_of_with_what_to_do() {
 
     assert_eq!(
         with(host, DRIVER, "{sshConfig: ssh_config, hosts: {n2: n3}}"),
-        ["n2: who answered is called n3 (crm_node -n): check `hosts`, or the node's name"]
+        ["n2: who answered is called n3 in the cluster: check `hosts`, or the node's name"]
     );
     let more = with(host, "n3: {}", "n3: {}, n9: {}");
     assert_eq!(more[1], "the cluster has no node n9, but n1, n2, n3: mend `nodes`", "{more:#?}");

@@ -160,7 +160,7 @@ pub(super) fn hear<'a>(node: &NodeName, said: &'a Result<String, String>, at: Ti
     let status = status.map_err(|why| format!("{node}: {why}"));
     let own = own_name(&answers, status.as_ref().ok());
     if let Some(own) = own.filter(|own| *own != node.as_str()) {
-        return Err(format!("{node}: who answered is called {own} (crm_node -n): check `hosts`, or the node's name"));
+        return Err(format!("{node}: who answered is called {own} in the cluster: check `hosts`, or the node's name"));
     }
     // What a connection takes is no difference between clocks.
     let ahead = clock.duration_since(at);
