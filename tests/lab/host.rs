@@ -83,6 +83,19 @@ impl Host {
         reasons
     }
 
+    /// Waits until a look at the cluster finds nothing left to do, and nobody in charge of it any more.
+    #[track_caller]
+    pub fn until_converged(&self) {
+        let mut seen = Seen(String::new());
+        until("the cluster has converged", || {
+            let ran = self.run(&["status", "lab", "--live", "--manifests", "manifests", "--output", "json"]);
+            seen.0 = String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned();
+            let Ok(status) = serde_json::from_str::<Value>(&seen.0) else { return false };
+            let cluster = &status["clusters"][0];
+            cluster["decision"] == "converged" && cluster["claim"].is_null() && cluster.get("unknown").is_none()
+        });
+    }
+
     /// Rolls the cluster to its end, which must be good; returns what is reported of it.
     #[track_caller]
     pub fn roll(&self) -> Value {
@@ -135,6 +148,17 @@ impl Drop for Daemon {
         self.kill();
         if std::thread::panicking() {
             println!("{}", self.told());
+        }
+    }
+}
+
+/// What was seen last while something was waited for; told if it never came.
+struct Seen(String);
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("last seen: {}", self.0);
         }
     }
 }
