@@ -289,6 +289,11 @@ pub fn handoff(group: &str, from: &str, to: &str) -> Action {
     Action::Handoff { group: group.into(), from: from.into(), to: to.into(), style: HandoffStyle::Online }
 }
 
+/// The way of a role that was stopped for it.
+pub fn offline(group: &str, from: &str, to: &str) -> Action {
+    Action::Handoff { group: group.into(), from: from.into(), to: to.into(), style: HandoffStyle::Offline }
+}
+
 /// Move an auxiliary group.
 pub fn move_group(group: &str, from: &str, to: &str) -> Action {
     Action::MoveGroup { group: GroupName::from(group), from: from.into(), to: to.into() }

@@ -1,5 +1,5 @@
-//! Rules that say yes where they must not: one mistake each, somewhat too trusting. Each asks the real rule, with
-//! something of its facts forgotten or taken for better than it is.
+//! Rules that say yes where they must not: one mistake each, somewhat too trusting; and one that says no to what must
+//! be finished. Each asks the real rule, with something of its facts forgotten or taken for better than it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -433,6 +433,18 @@ pub fn mutants() -> Vec<Mutant> {
             "looks before the pause, and not before the install",
             |action, facts| unless(matches!(action, Action::Install { .. }), R::Rival, action, facts),
             Scenario("rules/rival-stands-alone"),
+        ),
+        hasty(
+            R::Rival,
+            "keeps a role stopped as long as another installer works where it was",
+            |action, facts| {
+                seeing(R::Rival, action, facts, |seen| {
+                    if let Known::Known { value, .. } = &mut seen.marks {
+                        value.retain(|m| !matches!(m.kind, MarkKind::StoppedRole { .. }));
+                    }
+                })
+            },
+            Scenario("people/pauses-where-an-installer-works-and-a-role-is-stopped"),
         ),
         weak(
             R::Mode,

@@ -1,6 +1,6 @@
 //! `approval`: where the policy asks for it, a role moves only as the next of an approved sequence of handoffs.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::guard::facts::{Approval, PlannedHandoff};
 use crate::model::{Action, Evidence, HandoffStyle, Hold, ReleaseKind, RuleName, Subject};
@@ -20,7 +20,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         Action::StopRole { group, node, to, .. } => (group, node, to, HandoffStyle::Offline),
         _ => return Ok(()),
     };
-    if !facts.desired.policy.handoff.when.needs_approval() {
+    if !facts.desired.policy.handoff.when.needs_approval() || duty::is_only_way_up(action, facts) {
         return Ok(());
     }
     let this =

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::prospect::has_work_left;
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::model::time::{later, stamp, words};
 use crate::model::{
@@ -28,7 +28,9 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     if let Action::Handoff { group, from, .. } | Action::StopRole { group, node: from, .. } = action {
         handoffs(group, from, facts)?;
     }
-    let Some(node) = action.node().filter(|node| has_work_left(node, facts)) else { return Ok(()) };
+    let Some(node) = duty::node_at_stake(action, facts).filter(|node| has_work_left(node, facts)) else {
+        return Ok(());
+    };
     let Some(spec) = facts.desired.nodes.get(node) else { return Ok(()) };
     halted_everywhere(&spec.rollup.name, facts)?;
     halted_here(node, facts)?;

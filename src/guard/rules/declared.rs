@@ -3,7 +3,7 @@
 //! A group that no line declares is protected instead: it counts as a role, unless the stack makes certain that it is
 //! none ([`crate::desired::Cluster::kind_of`]).
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::model::{Action, Evidence, Hold, ReleaseKind, RuleName, Subject};
 
@@ -20,7 +20,8 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let cluster = facts.desired;
     // Nobody knows whether what the node is held for spares a role there.
     let target = matches!(action, Action::Handoff { .. } | Action::StopRole { .. }).then(|| action.to()).flatten();
-    let touched = action.node().into_iter().chain(target).filter_map(|n| cluster.nodes.get_key_value(n));
+    let at_stake = duty::node_at_stake(action, facts);
+    let touched = at_stake.into_iter().chain(target).filter_map(|n| cluster.nodes.get_key_value(n));
     if let Some((node, spec, why)) = touched.filter_map(|(n, spec)| Some((n, spec, spec.hold.as_ref()?))).next() {
         return Err(say::on_node(
             RuleName::Declared,

@@ -3,7 +3,7 @@
 //! Only facts that the action reads: a node that nobody can reach does not hold work that does not touch it.
 
 use super::prospect::prospect;
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::model::time::{between, earlier, later, words};
 use crate::model::{Action, Evidence, GroupName, Hold, Known, NodeName, ReleaseKind, Rollup, RuleName, Subject, Time};
@@ -24,6 +24,9 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         Look { facts, oldest: earlier(facts.now, limit), latest: later(facts.now, limit), wrong: Vec::new() };
     look.cluster();
     if let Some(node) = action.node() {
+        look.reached(node);
+    }
+    if let Some(node) = duty::node_at_stake(action, facts) {
         look.worked_on(node);
     }
     if let Some(to) = action.to() {
@@ -127,10 +130,14 @@ impl<'a> Look<'_, 'a> {
         found
     }
 
-    fn worked_on(&mut self, name: &NodeName) {
+    fn reached(&mut self, name: &NodeName) {
         let Some(node) = self.node(name) else { return };
         self.read(&node.membership, || format!("nodes.{name}.membership"));
         self.read(&node.work, || format!("nodes.{name}.work"));
+    }
+
+    fn worked_on(&mut self, name: &NodeName) {
+        let Some(node) = self.facts.seen.nodes.get(name) else { return };
         self.read(&node.rival, || format!("nodes.{name}.rival"));
         self.read(&node.tries, || format!("nodes.{name}.tries"));
         // A stopped cluster service says nothing of its pause; our mark does.
@@ -140,10 +147,9 @@ impl<'a> Look<'_, 'a> {
     }
 
     fn destination(&mut self, name: &NodeName) {
-        let Some(node) = self.node(name) else { return };
-        self.read(&node.membership, || format!("nodes.{name}.membership"));
+        self.reached(name);
+        let Some(node) = self.facts.seen.nodes.get(name) else { return };
         self.read(&node.paused, || format!("nodes.{name}.paused"));
-        self.read(&node.work, || format!("nodes.{name}.work"));
     }
 
     fn owners(&mut self) {

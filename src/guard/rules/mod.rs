@@ -31,6 +31,7 @@ mod stop;
 mod version;
 mod window;
 
+mod duty;
 mod prospect;
 mod say;
 mod table;

@@ -4,7 +4,7 @@
 //! paused, a person wants it in service, and it is not paused again until they say so.
 
 use super::prospect::has_work_left;
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::{Check, Facts};
 use crate::model::{
     Action, Evidence, GroupName, Hold, Known, Mark, MarkKind, NodeName, Phase, ReleaseKind, RuleName, Subject,
@@ -28,10 +28,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         Action::StartCluster { node } => start_cluster(node, facts),
         _ if action.phase() == Phase::Finish => Ok(()),
         _ => {
-            // A role that we stopped is our burden, and not in the pause's shelter: nothing comes online on a paused node.
-            if !matches!(action, Action::Handoff { group, .. } if is_still_our_duty(group, facts)) {
-                action.node().map_or(Ok(()), |node| worked_on(node, facts))?;
-            }
+            duty::node_at_stake(action, facts).map_or(Ok(()), |node| worked_on(node, facts))?;
             action.to().map_or(Ok(()), |node| destination(node, facts))?;
             match action {
                 Action::MoveGroup { group, to, .. } => owner_choice(group, to, facts),
@@ -156,12 +153,6 @@ fn start_role(group: &GroupName, facts: &Facts<'_>) -> Result<(), Hold> {
     let subject = Subject::Group(group.clone());
     let what = format!("{group} was not stopped by us; released when somebody brings it online");
     Err(say::hold(RuleName::People, subject, evidence, kind, what))
-}
-
-/// We stopped the role, and it is still stopped.
-fn is_still_our_duty(group: &GroupName, facts: &Facts<'_>) -> bool {
-    facts.seen.is_our_duty(group)
-        && facts.seen.groups.get(group).is_some_and(|g| g.state.surely(|s| *s == GroupState::Offline))
 }
 
 fn stopped_by_us(group: &GroupName, facts: &Facts<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! The install that an action is, or leads to. Nothing is paid before knowing: what would refuse the install of a node
 //! refuses already the pause of that node, the stop of its cluster service, and the handoff that vacates it.
 
+use super::duty;
 use crate::guard::Facts;
 use crate::model::{Action, NodeName, Rollup, RuleName, Standing};
 
@@ -20,7 +21,8 @@ pub(super) struct Prospect<'a> {
 /// The install that the action is or leads to; none for other actions, and none where nothing is left to install.
 ///
 /// Looking ahead is `preflight`'s doing: with that rule out of force, only the install itself is an install. A node
-/// that no line declares has no target, and is for `declared` to refuse.
+/// that no line declares has no target, and is for `declared` to refuse. A role that we stopped is paid for, and goes on
+/// whatever would refuse the install of the node that it leaves.
 pub(super) fn prospect<'a>(action: &'a Action, facts: &Facts<'a>) -> Option<Prospect<'a>> {
     let (node, now) = match action {
         Action::Install { node, .. } | Action::Uninstall { node, .. } => (node, true),
@@ -28,7 +30,7 @@ pub(super) fn prospect<'a>(action: &'a Action, facts: &Facts<'a>) -> Option<Pros
         | Action::StopCluster { node }
         | Action::Handoff { from: node, .. }
         | Action::StopRole { node, .. }
-            if facts.rules.has(RuleName::Preflight) =>
+            if facts.rules.has(RuleName::Preflight) && !duty::is_continued(action, facts) =>
         {
             (node, false)
         }

@@ -1,8 +1,8 @@
 //! `rival`: no work on a node where another installer or updater is at work.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::{Check, Facts};
-use crate::model::{Action, Evidence, Hold, NodeName, ReleaseKind, RuleName};
+use crate::model::{Action, Evidence, Hold, ReleaseKind, RuleName};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Rival,
@@ -13,12 +13,8 @@ pub(super) const RULE: Rule = Rule {
     checks,
 };
 
-fn nodes(action: &Action) -> impl Iterator<Item = &NodeName> {
-    action.node().into_iter().chain(action.to())
-}
-
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
-    for name in nodes(action) {
+    for name in duty::node_at_stake(action, facts).into_iter().chain(action.to()) {
         let evidence = match facts.seen.nodes.get(name) {
             Some(node) if node.rival.surely(Option::is_none) => continue,
             Some(node) => Evidence::of(format!("nodes.{name}.rival"), &node.rival, |r| match r {

@@ -2,7 +2,7 @@
 //!
 //! The soak runs after the node was resumed, so that it is a soak under load and not of a paused node.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::model::time::{later, stamp, words};
 use crate::model::{Action, Evidence, Hold, Known, NodeName, ReleaseKind, RuleName, Time};
@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let soak = facts.desired.policy.limits.soak;
-    let Some(node) = action.node() else { return Ok(()) };
+    let Some(node) = duty::node_at_stake(action, facts) else { return Ok(()) };
     if soak.is_zero() {
         return Ok(());
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::prospect::has_work_left;
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::desired::window::{next_opening, opening_at};
 use crate::desired::{Opening, Window, WorkWhen};
 use crate::guard::Facts;
@@ -33,7 +33,7 @@ const OPENINGS_TRIED: usize = 14;
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let policy = &facts.desired.policy;
     let (from, to) = match action {
-        _ if action.phase() == Phase::Finish => return Ok(()),
+        _ if action.phase() == Phase::Finish || duty::is_only_way_up(action, facts) => return Ok(()),
         Action::Handoff { from, to, .. } => (from, to),
         Action::StopRole { node, to, .. } => (node, to),
         _ if policy.work == WorkWhen::Anytime => return Ok(()),
@@ -45,7 +45,8 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         fits("handoffs", windows, Duration::ZERO, handoff.with_undo, action, facts)?;
     }
     let waived = || facts.waiver(RuleName::Window, &Subject::Node(from.clone()), action).is_some();
-    if policy.work == WorkWhen::Anytime || !has_work_left(from, facts) || waived() {
+    let pays_for_work = || has_work_left(from, facts) && !duty::is_continued(action, facts);
+    if policy.work == WorkWhen::Anytime || !pays_for_work() || waived() {
         return Ok(());
     }
     // The node that is vacated must be updated in a window for work: in the one that is open then, or, where handoffs

@@ -8,7 +8,7 @@ use crate::guard::testing::*;
 use crate::guard::{Approval, PlannedHandoff};
 use crate::model::time::later;
 use crate::model::{HandoffStyle, Known, MarkKind, RuleName};
-use crate::observed::{Copy, CopyStatus, GroupKind, Membership, Verified};
+use crate::observed::{Copy, CopyStatus, GroupKind, GroupState, Membership, Verified};
 
 fn over() -> Action {
     handoff("MBX1", "EXNODE1", "EXNODE2")
@@ -131,6 +131,44 @@ fn a_stale_target_waits_for_a_current_one_with_room() {
     );
     story.mark(MarkKind::Quarantine { node: "EXNODE3".into(), why: "services differ".into() });
     passes(&story, RuleName::ReadyTarget, &over());
+}
+
+#[test]
+fn a_role_that_we_stopped_is_judged_on_its_target_only() {
+    let mut story = ready();
+    let at = story.now;
+    story.add_node("EXNODE3");
+    story.installed("EXNODE3", NEW);
+    see(at, Some(Verified { rollup: "ru8".into(), at }), &mut story.node("EXNODE3").verified);
+    story.target("EXNODE1").expect("a target").denied = Some("withdrawn".into());
+    let left = story.node("EXNODE1");
+    see(at, true, &mut left.paused);
+    left.rival = Known::unknown("no answer");
+    left.tries = Known::unknown("no answer");
+    left.baseline = Known::unknown("no answer");
+    left.disk = Known::unknown("no answer");
+    let spec = story.desired.nodes.get_mut("EXNODE1").expect("it is declared");
+    spec.hold = Some("later".into());
+    story.mark(MarkKind::Quarantine { node: "EXNODE1".into(), why: "services differ".into() });
+    let way = offline("MBX1", "EXNODE1", "EXNODE2");
+    let about = |story: &Story, way| story.holds(way).iter().map(|hold| hold.rule).collect::<Vec<_>>();
+    use RuleName::{Budget, Declared, Fresh, People, Preflight, Rival, Soak, Version};
+    let against = [Preflight, Version, Fresh, People, Budget, Soak, Rival, Declared];
+    assert_eq!(about(&story, &way), against, "it serves there");
+    story.mark(MarkKind::StoppedRole { group: "MBX1".into(), to: "EXNODE2".into(), deadline: at });
+    assert_eq!(about(&story, &way), against, "it serves there all the same");
+    see(at, GroupState::Offline, &mut story.group("MBX1").state);
+    story.policy().handoff.when = HandoffWhen::WindowAndApproval;
+    allows(&story, &way);
+    see(at, false, &mut story.node("EXNODE1").paused);
+    assert_eq!(about(&story, &way), [RuleName::Window, RuleName::Approval], "it can start where it is");
+    see(at, true, &mut story.node("EXNODE1").paused);
+    let elsewhere = offline("MBX1", "EXNODE1", "EXNODE3");
+    assert!(about(&story, &elsewhere).contains(&Rival), "that is not where it was stopped for");
+    let target = story.node("EXNODE2");
+    see(at, true, &mut target.paused);
+    see(at, Some("another installer".into()), &mut target.rival);
+    assert_eq!(about(&story, &way), [RuleName::ReadyTarget, People, Rival, RuleName::Precondition]);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn a_persons_pause_is_theirs() {
 fn a_role_that_we_stopped_leaves_a_node_that_a_person_paused() {
     let mut story = Story::ccr();
     see(story.now, true, &mut story.node("EXNODE1").paused);
-    let over = handoff("MBX1", "EXNODE1", "EXNODE2");
+    let over = offline("MBX1", "EXNODE1", "EXNODE2");
     assert_ne!(story.says(RuleName::People, &over), "allowed", "it serves there");
     let deadline = story.now;
     story.mark(MarkKind::StoppedRole { group: "MBX1".into(), to: "EXNODE2".into(), deadline });
