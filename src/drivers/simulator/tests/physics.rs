@@ -205,6 +205,21 @@ fn a_stopped_role_stays_down_over_reboots_until_it_is_started() {
 }
 
 #[test]
+fn a_role_that_a_person_moves_while_it_is_being_stopped_arrives_stopped() {
+    let mut s = Story::ccr("");
+    let at_most = Duration::from_secs(600);
+    s.begin(Action::StopRole { group: g("MBX1"), node: n("N1"), to: n("N2"), at_most }, Vec::new());
+    assert_eq!(s.state("MBX1"), GroupState::Pending);
+    s.poke("move MBX1 to N2").expect("done");
+    s.poke("crash N1 for 3m").expect("done");
+    assert_eq!((s.owner("MBX1"), s.state("MBX1")), ("N2", GroupState::Offline));
+    s.wait(9);
+    assert_eq!(s.state("MBX1"), GroupState::Offline, "nobody wants it");
+    s.done(Action::StartRole { group: g("MBX1"), node: n("N2") });
+    assert_eq!(s.state("MBX1"), GroupState::Online);
+}
+
+#[test]
 fn failback_pulls_a_role_to_the_node_that_we_resume_and_is_foreseen() {
     let mut s = Story::ccr("groups: {MBX1: {failbackTo: N2, copyQueueLength: 0}}\n");
     s.done(pause("N2"));

@@ -52,6 +52,11 @@ pub struct FailbackDue {
 }
 
 impl GroupTruth {
+    /// Its state when it has been taken down: on its way up again, unless nobody wants it.
+    pub(super) fn taken_down(&self) -> GroupState {
+        if self.wanted { GroupState::Pending } else { GroupState::Offline }
+    }
+
     /// A restart of a copy's node, or of the owner (`None`), makes copies wait for the next log.
     pub(super) fn restart_copies(&mut self, node: Option<&NodeName>) {
         for (host, copy) in &mut self.copies {

@@ -156,7 +156,7 @@ impl World {
         }
         for group in self.groups.values_mut() {
             if group.owner == *node {
-                group.state = if group.wanted { GroupState::Pending } else { GroupState::Offline };
+                group.state = group.taken_down();
                 group.backup = false;
                 group.restart_copies(None);
             } else {

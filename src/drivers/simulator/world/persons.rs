@@ -25,10 +25,8 @@ impl World {
             Hand::Move { group, to } => {
                 self.can_take(group, to)?;
                 self.change_owner(group, to, MoveCause::Person, happened);
-                if let Some(truth) = self.groups.get_mut(group)
-                    && truth.wanted
-                {
-                    truth.state = GroupState::Pending;
+                if let Some(truth) = self.groups.get_mut(group) {
+                    truth.state = truth.taken_down();
                 }
                 Ok(format!("{group} moves to {to}"))
             }
@@ -239,7 +237,7 @@ impl World {
         }
         for group in self.groups.values_mut() {
             if group.owner == *node {
-                group.state = if group.wanted { GroupState::Pending } else { GroupState::Offline };
+                group.state = group.taken_down();
                 group.restart_copies(None);
             } else {
                 group.restart_copies(Some(node));
