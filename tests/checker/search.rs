@@ -10,7 +10,7 @@ use std::time::Instant;
 use hashbrown::HashMap;
 use rollward::drivers::simulator::world::{Event, Fate, World};
 use rollward::fleet::simulated::claimed;
-use rollward::model::{Action, Answer, Claim, Holder, Phase};
+use rollward::model::{Action, Answer, Claim, Holder, MarkKind, Phase};
 
 use super::controllers::{Controllers, CtlId};
 use super::fates::{fates, harms, mends, violations};
@@ -109,6 +109,15 @@ pub struct Performed {
     pub then: CtlId,
     /// What it counts against us.
     pub wrong: Vec<String>,
+}
+
+/// Whether an action may not be done beside this work on its node: to take away a mark needs no lock, save the one that
+/// announces that very work.
+fn needs_lock(action: &Action, work: &Action) -> bool {
+    match action {
+        Action::Release { mark } => matches!(&mark.kind, MarkKind::InProgress { action } if **action == *work),
+        _ => true,
+    }
 }
 
 /// One setting, explored.
@@ -408,10 +417,11 @@ impl Search {
         let out = after.step(Event::Perform(Box::new(order.clone())), NOW);
         let mut wrong = violations(&self.worlds.world(world), &out, self.setting.twist);
         let answer = out.answer.expect("an order is answered");
-        let node = order.action.node();
-        // To take away a mark needs no lock; that of work that still runs is refused.
-        let node = node.filter(|_| answer == Answer::Accepted && !matches!(order.action, Action::Release { .. }));
-        let works = node.filter(|n| self.worlds.node(world, n).running().is_some());
+        let node = order.action.node().filter(|_| answer == Answer::Accepted);
+        let works = node.filter(|n| {
+            let work = self.worlds.node(world, n).running();
+            work.is_some_and(|work| needs_lock(&order.action, &work.action))
+        });
         wrong.extend(works.map(|node| format!("{} began while {node} was at work", order.action.kind())));
         if disturbed && answer != Answer::Accepted {
             // What was forgotten for the sake of what was refused is remembered.
