@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollward::desired::{Broken, Cluster, Desired, Mode, StopDocument};
+use rollward::drivers::simulator::Hand;
 use rollward::drivers::simulator::world::{NodeTruth, PausedBy};
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::{Command, RuleSet};
@@ -83,6 +84,29 @@ fn what_was_begun_is_finished() {
             assert_eq!(end.end, End::Converged, "{what}, and lifted: {end:#?}\n{journal}");
             assert!(!end.is_wrong(), "{what}, and lifted: {end:#?}\n{journal}");
         }
+    }
+}
+
+/// Where a person has paused the node meanwhile, it goes on to where it was stopped for.
+#[test]
+fn a_stopped_role_that_cannot_start_where_it_is_is_taken_on() {
+    for trouble in [Trouble::WindowEnds, Trouble::BudgetSpent, Trouble::ApprovalLost] {
+        let calm = estate(trouble);
+        let mut simulated = open(&calm, RuleSet::ALL).expect("the worlds are sound");
+        reach(&mut simulated, Moment::RoleStopped);
+        let now = simulated.now;
+        let world = simulated.worlds.get_mut(CLUSTER).expect("it exists");
+        let node = world.world().groups["MBX"].owner.clone();
+        world.poke(Hand::Pause { node: node.clone() }, now).expect("it is paused");
+        befall(&mut simulated, &calm, trouble);
+        let end = simulated.run(Duration::from_secs(4 * 3600));
+        let journal = simulated.story();
+        let world = &simulated.worlds[CLUSTER];
+        let role = &world.world().groups["MBX"];
+        assert_eq!((role.state, role.wanted), (GroupState::Online, true), "{trouble:?}: {end:?}\n{journal}");
+        assert_ne!(role.owner, node, "{trouble:?}: {journal}");
+        assert!(world.leaks().is_empty(), "{trouble:?}: {end:?}: {:?}\n{journal}", world.leaks());
+        assert!(world.violations().is_empty(), "{trouble:?}: {:?}\n{journal}", world.violations());
     }
 }
 
