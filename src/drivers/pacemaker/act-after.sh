@@ -40,7 +40,7 @@ settled() {
 # Why something is not so yet: the cluster is at rest, (2) it has something to do, or (3) it was not asked. That is seldom:
 # who is asked is who has to do it.
 rests() {
-    [ $((tries % 5)) = 0 ] || return 3
+    [ $((tries % 5)) = 4 ] || return 3
     settled && return 1
 }
 # Whether a resource is where it should be, and the cluster is done with it.
@@ -127,6 +127,8 @@ act() {
         # A cluster that still thinks about the last change would do so with the role stopped.
         (patience=150; await settled)
         cibadmin --create -o constraints -X "<rsc_location id=\"rollward-move-$group\" rsc=\"$group\" node=\"$to\" score=\"INFINITY\"$role/>"
+        # Nothing arrives sooner, and whoever asks takes time from what is stopped and started meanwhile.
+        sleep 0.4
         await arrived
         moved=$?
         cibadmin --delete --xpath "//rsc_location[@id='rollward-move-$group']"
