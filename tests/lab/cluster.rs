@@ -152,6 +152,12 @@ impl Lab {
         self.view()?.owner(group)
     }
 
+    /// The number by which parts of a cluster that meet again tell whose store wins.
+    pub fn admin_epoch(&self) -> u64 {
+        let said = self.on(&self.nodes[0], "cibadmin -Q | sed -n 's/^<cib .* admin_epoch=\"\\([0-9]*\\)\".*/\\1/p'");
+        said.trim().parse().unwrap()
+    }
+
     /// All that the witnesses of all nodes have written, in order.
     pub fn witnessed(&self) -> Vec<Witnessed> {
         let mut all = Vec::new();

@@ -11,11 +11,13 @@ fn two_roles_are_rolled_with_the_fewest_handoffs() {
     let Story { lab, host, .. } = &story;
     let owners: Vec<_> = TWO_ROLES.iter().map(|(role, _)| lab.owner(role).unwrap()).collect();
     assert_ne!(owners[0], owners[1], "the cluster spreads roles");
+    let admin_epoch = lab.admin_epoch();
     let probes = Probes::start(lab, TWO_ROLES);
     let report = host.roll();
     let seen = probes.end();
     story.assert_rolled();
 
+    assert!(lab.admin_epoch() > admin_epoch, "the claim has raised it");
     // Each role has left the node that it was on, and the third node was free.
     assert_eq!(report["handoffs"]["floor"], 2, "{report}");
     assert_eq!(report["handoffs"]["spent"], 2, "{report}");
@@ -60,10 +62,13 @@ fn a_cluster_service_is_stopped_and_a_node_rebooted_where_the_rollup_says_so() {
     let Story { lab, host, .. } = &story;
     host.edit("clusterService: keep", "clusterService: stop");
     host.edit("reboot: never", "reboot: always");
+    host.edit("{sshConfig: ssh_config", "{adminEpoch: keep, sshConfig: ssh_config");
+    let admin_epoch = lab.admin_epoch();
     let boots = |node: &String| lab.on(node, "grep -c ^boot /var/log/init.log").trim().to_owned();
     assert!(lab.nodes.iter().all(|node| boots(node) == "1"));
     let report = host.roll();
     story.assert_rolled();
+    assert_eq!(lab.admin_epoch(), admin_epoch, "it is the operator's alone");
     assert_eq!(report["handoffs"]["spent"], 2, "{report}");
     story.assert_two_handoffs();
     let beside =

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::cib::Cib;
 use super::marks::write_claim;
 use super::probe;
+use super::spec::AdminEpoch;
 use super::ssh::Way;
 use crate::drivers::ClaimAnswer;
 use crate::model::{Claim, NodeName};
@@ -17,13 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Replaces the claim `expected` by `wanted`, on the first node that answers with quorum.
 pub(super) async fn swap<'n>(
     way: &Way,
+    admin_epoch: AdminEpoch,
     nodes: impl Iterator<Item = &'n NodeName>,
     expected: Option<&Claim>,
     wanted: Option<&Claim>,
 ) -> ClaimAnswer {
     let value = |claim: Option<&Claim>| claim.map(write_claim).unwrap_or_default();
     // A heartbeat changes no epoch; a new claim does.
-    let bump = wanted.is_some_and(|wanted| expected.is_none_or(|expected| expected.epoch != wanted.epoch));
+    let new_claim = wanted.is_some_and(|wanted| expected.is_none_or(|expected| expected.epoch != wanted.epoch));
+    let bump = new_claim && admin_epoch == AdminEpoch::Raise;
     let (old, new) = (value(expected), value(wanted));
     let variables = [("old", old.as_str()), ("new", new.as_str()), ("bump", if bump { "yes" } else { "no" })];
     let mut why = Vec::new();

@@ -233,7 +233,8 @@ impl Driver for Pacemaker {
     fn claim(&self, expected: Option<Claim>, wanted: Option<Claim>) -> Later<'_, ClaimAnswer> {
         Box::pin(async move {
             let asked = self.asked();
-            let answer = claim::swap(&self.way, asked.nodes.keys(), expected.as_ref(), wanted.as_ref()).await;
+            let epoch = asked.spec.admin_epoch;
+            let answer = claim::swap(&self.way, epoch, asked.nodes.keys(), expected.as_ref(), wanted.as_ref()).await;
             self.forget_look();
             answer
         })

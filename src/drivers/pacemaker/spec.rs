@@ -24,6 +24,9 @@ pub struct Spec {
     /// How a command gets its rights on a node: `none` (default: the login has them) or `sudo`.
     #[serde(default)]
     pub rights: Rights,
+    /// Whether a new claim raises the store's `admin_epoch`: `raise` (default) or `keep`.
+    #[serde(default)]
+    pub admin_epoch: AdminEpoch,
     /// Where rollward keeps on each node what belongs there: packages, tries, the lock.
     #[serde(default = "default_folder")]
     pub folder: String,
@@ -42,6 +45,18 @@ pub enum Rights {
     None,
     /// By `sudo -n`.
     Sudo,
+}
+
+/// What a new claim does to the number that decides whose store wins when parts of a cluster meet again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AdminEpoch {
+    /// It is raised by one: what was written with quorum wins.
+    #[default]
+    Raise,
+    /// It is the operator's alone. Where people write in a part without quorum, its store may win, and our marks and what
+    /// they stand for are gone.
+    Keep,
 }
 
 /// How long things take where nobody says so: measured on small clusters, with room above.
