@@ -3,8 +3,10 @@
 //! A driver translates and decides nothing. It sees the model, observations and permits; nothing of plans or policies.
 
 mod checks;
+mod marks;
 pub mod pacemaker;
 pub mod simulator;
+mod ssh;
 
 use std::collections::BTreeMap;
 use std::future::Future;

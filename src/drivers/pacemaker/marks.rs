@@ -5,7 +5,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Claim, Holder, Mark, MarkKind, StopScope};
+use super::super::marks::read_claim;
+pub(super) use super::super::marks::write_claim;
+use crate::model::{Claim, Mark, MarkKind, StopScope};
 
 /// How the identifiers of our sets of properties begin. Each value has a set of its own: the store's tools can make a
 /// set only if there is none, and nothing smaller.
@@ -31,36 +33,6 @@ pub(super) fn read(id: &str, value: &str) -> Option<Value> {
     }
     id.strip_prefix(MARK)?;
     serde_json::from_str(value).ok().map(Value::Mark)
-}
-
-/// `epoch@holder#heartbeat`. Whatever could end a quoted text is written as `%` and two hexadecimal digits, so that it
-/// can stand in XML and in an XPath as it is.
-pub(super) fn write_claim(claim: &Claim) -> String {
-    let mut holder = String::new();
-    for byte in claim.holder.as_str().bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'/' | b'-' | b'+' | b' ' => {
-                holder.push(char::from(byte));
-            }
-            _ => holder.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    format!("{}@{holder}#{}", claim.epoch, claim.heartbeat)
-}
-
-fn read_claim(text: &str) -> Option<Claim> {
-    let (epoch, rest) = text.split_once('@')?;
-    let (holder, heartbeat) = rest.rsplit_once('#')?;
-    let mut bytes = Vec::new();
-    let mut rest = holder.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => u8::from_str_radix(&String::from_utf8(vec![rest.next()?, rest.next()?]).ok()?, 16).ok()?,
-            byte => byte,
-        });
-    }
-    let holder = Holder::new(String::from_utf8(bytes).ok()?);
-    Some(Claim { epoch: epoch.parse().ok()?, holder, heartbeat: heartbeat.parse().ok()? })
 }
 
 /// A mark's value: JSON in which no quote could end a text of XPath, and for an attribute of XML.
@@ -92,19 +64,7 @@ pub(super) fn id(mark: &Mark) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_claim_comes_back_whatever_its_holder_is_called() {
-        for holder in ["vm:/var/lib/rollward", "o'hara@\"host\"<1>", "späße #7", "", "100%"] {
-            let claim = Claim { epoch: 7, holder: Holder::new(holder), heartbeat: 12 };
-            let text = write_claim(&claim);
-            assert!(!text.contains(['\'', '"', '<', '&']), "{text}");
-            assert_eq!(read(CLAIM, &text), Some(Value::Claim(claim)));
-        }
-        for nonsense in ["", "7", "7@x", "x@y#1", "7@%4#1", "7@%zz#1", "7@x#y"] {
-            assert_eq!(read(CLAIM, nonsense), None, "{nonsense}");
-        }
-    }
+    use crate::model::Holder;
 
     #[test]
     fn a_mark_comes_back_and_is_there_once() {

@@ -1,0 +1,52 @@
+//! How a claim stands in a cluster's store, whichever stack keeps it: as one short text.
+
+use crate::model::{Claim, Holder};
+
+/// `epoch@holder#heartbeat`. Whatever could end a quoted text is written as `%` and two hexadecimal digits, so that it
+/// can stand as it is in whatever a stack's tools take.
+pub(super) fn write_claim(claim: &Claim) -> String {
+    let mut holder = String::new();
+    for byte in claim.holder.as_str().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b':' | b'/' | b'-' | b'+' | b' ' => {
+                holder.push(char::from(byte));
+            }
+            _ => holder.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    format!("{}@{holder}#{}", claim.epoch, claim.heartbeat)
+}
+
+/// Reads a claim that was written so; nothing if it makes no sense.
+pub(super) fn read_claim(text: &str) -> Option<Claim> {
+    let (epoch, rest) = text.split_once('@')?;
+    let (holder, heartbeat) = rest.rsplit_once('#')?;
+    let mut bytes = Vec::new();
+    let mut rest = holder.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => u8::from_str_radix(&String::from_utf8(vec![rest.next()?, rest.next()?]).ok()?, 16).ok()?,
+            byte => byte,
+        });
+    }
+    let holder = Holder::new(String::from_utf8(bytes).ok()?);
+    Some(Claim { epoch: epoch.parse().ok()?, holder, heartbeat: heartbeat.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_comes_back_whatever_its_holder_is_called() {
+        for holder in ["vm:/var/lib/rollward", "o'hara@\"host\"<1>", "späße #7", "", "100%"] {
+            let claim = Claim { epoch: 7, holder: Holder::new(holder), heartbeat: 12 };
+            let text = write_claim(&claim);
+            assert!(!text.contains(['\'', '"', '<', '&']), "{text}");
+            assert_eq!(read_claim(&text), Some(claim));
+        }
+        for nonsense in ["", "7", "7@x", "x@y#1", "7@%4#1", "7@%zz#1", "7@x#y"] {
+            assert_eq!(read_claim(nonsense), None, "{nonsense}");
+        }
+    }
+}
