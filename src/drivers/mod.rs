@@ -3,6 +3,7 @@
 //! A driver translates and decides nothing. It sees the model, observations and permits; nothing of plans or policies.
 
 mod checks;
+pub mod exchange2007;
 mod marks;
 pub mod pacemaker;
 pub mod simulator;
@@ -228,6 +229,17 @@ const TABLE: &[Row] = &[
         init: None,
     },
     Row {
+        name: exchange2007::NAME,
+        check: exchange2007::spec::check,
+        schema: || schemars::schema_for!(exchange2007::spec::Spec),
+        prepare: |cluster, _, _| {
+            let asked = exchange2007::Asked::new(cluster)?;
+            Ok(Prepared::new(None, |clock| Arc::new(exchange2007::Exchange2007::new(asked, clock))))
+        },
+        replay: exchange2007::replay,
+        init: None,
+    },
+    Row {
         name: pacemaker::NAME,
         check: pacemaker::spec::check,
         schema: || schemars::schema_for!(pacemaker::spec::Spec),
@@ -240,7 +252,7 @@ const TABLE: &[Row] = &[
     },
 ];
 
-const NAMES: &[&str] = &[simulator::NAME, pacemaker::NAME];
+const NAMES: &[&str] = &[simulator::NAME, exchange2007::NAME, pacemaker::NAME];
 
 fn row(name: &str) -> Result<&'static Row, String> {
     TABLE.iter().find(|row| row.name == name).ok_or_else(|| {

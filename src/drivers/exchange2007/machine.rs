@@ -1,0 +1,195 @@
+//! What a machine says of itself: what is installed, how its services stand, who else installs, what of ours it keeps.
+
+use std::collections::BTreeMap;
+
+use super::look::{Asked, Said, same_machine, same_name};
+use super::software;
+use super::spec::StartType;
+use super::wire::Answer;
+use crate::model::{Known, NodeName, PackageName, Time};
+use crate::observed::{Disk, Node, Services};
+
+/// The cluster service.
+pub(super) const CLUSTER_SERVICE: &str = "ClusSvc";
+
+/// Adds what the machine says of itself; if it says nothing, all of that is unknown.
+pub(super) fn seen_by_itself(node: &mut Node, name: &NodeName, asked: &Asked, said: &Said) {
+    let heard = said.heard().and_then(|(answer, at)| is_itself(name, answer).map(|()| (answer, at)));
+    let (answer, at) = match heard {
+        Ok(heard) => heard,
+        Err(why) => {
+            *node = Node::unknown(&why.as_str().into());
+            node.installed = [(PackageName::from(PackageName::PRODUCT), Known::unknown(why))].into();
+            return;
+        }
+    };
+    let known = |value: Result<bool, String>| known(value, at);
+    node.cluster_service = known(service_runs(answer, CLUSTER_SERVICE));
+    node.installed = [(PackageName::from(PackageName::PRODUCT), software::installed(answer, at))].into();
+    node.baseline = software::baseline(answer, at);
+    node.interim_updates = software::interim_updates(answer, at);
+    node.pending_reboot = known(pending_reboot(answer));
+    node.disk = self::known(free(answer).map(|free_mib| Disk { free_mib, needed_mib: asked.spec.disk_mib }), at);
+    node.services = self::known(services(answer, asked), at);
+    node.staged = self::known(staged(answer), at);
+    node.rival = self::known(rival(answer), at);
+    kept(node, answer, at);
+}
+
+/// That who answered is the machine that was meant: a name may lead to another, as that of a clustered mailbox server
+/// does.
+///
+/// # Errors
+/// It is another, or does not say.
+pub(super) fn is_itself(name: &NodeName, answer: &Answer) -> Result<(), String> {
+    match answer.one::<1>("machine")? {
+        [own] if same_machine(own, name.as_str()) => Ok(()),
+        [own] => Err(format!("{name}: who answered is called {own}: check `hosts`, or the node's name")),
+    }
+}
+
+fn known<T>(value: Result<T, String>, at: Time) -> Known<T> {
+    value.map_or_else(Known::unknown, |value| Known::seen(value, at))
+}
+
+fn flag(value: &str) -> Result<bool, String> {
+    match value {
+        "True" => Ok(true),
+        "False" => Ok(false),
+        other => Err(format!("{other:?} is neither True nor False")),
+    }
+}
+
+/// Whether a service runs. One on its way is neither here nor there.
+fn service_runs(answer: &Answer, name: &str) -> Result<bool, String> {
+    let all = answer.all::<3>("service")?;
+    let state = all.iter().find(|[service, ..]| same_name(service, name)).map(|[_, _, state]| *state);
+    match state {
+        Some("Running") => Ok(true),
+        Some("Stopped") => Ok(false),
+        Some(other) => Err(format!("{name} is {other}")),
+        None => match answer.done("services") {
+            Ok(()) => Err(format!(
+                "there is no service {name}, or it was not seen: {}",
+                answer.why(&format!("service:{name}"))
+            )),
+            Err(why) => Err(why),
+        },
+    }
+}
+
+/// Where Windows keeps that it waits for a reboot: any of them is enough, and all must be seen to say that it does not.
+const PENDING: [&str; 4] = ["cbs", "windows-update", "file-rename", "update-exe"];
+
+fn pending_reboot(answer: &Answer) -> Result<bool, String> {
+    let all = answer.all::<2>("pending")?;
+    let mut unseen = Vec::new();
+    for source in PENDING {
+        match all.iter().find(|[of, _]| *of == source).map(|[_, value]| flag(value)) {
+            Some(Ok(true)) => return Ok(true),
+            Some(Ok(false)) => {}
+            Some(Err(why)) => unseen.push(why),
+            None => unseen.push(answer.why(&format!("pending:{source}"))),
+        }
+    }
+    if unseen.is_empty() { Ok(false) } else { Err(unseen.join("; ")) }
+}
+
+fn free(answer: &Answer) -> Result<u64, String> {
+    answer.done("disk")?;
+    let mut least = None;
+    for [root, mib] in answer.all::<2>("disk")? {
+        let mib: u64 = mib.parse().map_err(|_| format!("{mib:?} is no free space of {root}"))?;
+        least = Some(least.map_or(mib, |least: u64| least.min(mib)));
+    }
+    least.ok_or_else(|| "it did not say what is free".into())
+}
+
+fn staged(answer: &Answer) -> Result<BTreeMap<String, String>, String> {
+    answer.done("staged")?;
+    let all = answer.all::<2>("staged")?;
+    Ok(all.into_iter().map(|[file, hash]| (file.to_owned(), hash.to_owned())).collect())
+}
+
+/// An installer at work. Windows Installer's process stays for long after its work, so it counts only by its transaction.
+fn rival(answer: &Answer) -> Result<Option<String>, String> {
+    answer.done("installers")?;
+    let transaction = flag(answer.one::<1>("msi").map(|[held]| held)?)?;
+    let others = answer.all::<2>("installer")?;
+    let others = others.iter().filter(|[_, name]| !same_name(name, "msiexec"));
+    let mut all: Vec<String> = others.map(|[pid, name]| format!("{name} (pid {pid})")).collect();
+    if transaction {
+        all.push("Windows Installer (a transaction is open)".into());
+    }
+    Ok((!all.is_empty()).then(|| all.join(", ")))
+}
+
+/// How the registry numbers the ways in which a service starts.
+fn start_type(number: &str) -> Option<StartType> {
+    match number {
+        "2" => Some(StartType::Automatic),
+        "3" => Some(StartType::Manual),
+        "4" => Some(StartType::Disabled),
+        _ => None,
+    }
+}
+
+/// Services against what the manifest says of them. One of Exchange's that is disabled is as a broken-off setup leaves it,
+/// unless the manifest says that it is meant to be so.
+fn services(answer: &Answer, asked: &Asked) -> Result<Services, String> {
+    answer.done("services")?;
+    let seen = answer.all::<3>("service")?;
+    let declared = &asked.spec.services;
+    let mut differing = BTreeMap::new();
+    for (name, meant) in declared {
+        let Some([_, start, state]) = seen.iter().find(|[service, ..]| same_name(service, name)) else {
+            let why = answer.why(&format!("service:{name}"));
+            if !why.starts_with("it did not say") {
+                return Err(why);
+            }
+            differing.insert(name.clone(), format!("not there, meant to be {}", meant.start.word()));
+            continue;
+        };
+        let start = start_type(start).ok_or_else(|| format!("{name} has a start type that is not known: {start:?}"))?;
+        if start != meant.start {
+            differing.insert(name.clone(), format!("{}, meant to be {}", start.word(), meant.start.word()));
+        } else if let Some(running) =
+            meant.running.filter(|running| *state != if *running { "Running" } else { "Stopped" })
+        {
+            let meant = if running { "running" } else { "stopped" };
+            differing.insert(name.clone(), format!("{}, meant to be {meant}", state.to_lowercase()));
+        }
+    }
+    for [name, start, _] in &seen {
+        let exchange = name.get(..10).is_some_and(|begin| begin.eq_ignore_ascii_case("MSExchange"));
+        let is_declared = declared.keys().any(|declared| same_name(declared, name));
+        if exchange && !is_declared && start_type(start) == Some(StartType::Disabled) {
+            differing.insert((*name).to_owned(), "disabled, and `services` in the manifest does not say so".into());
+        }
+    }
+    Ok(Services { baseline_saved: !declared.is_empty(), differing })
+}
+
+/// What we keep on a node. This version writes nothing there: what is there is a newer one's, and makes no sense to it.
+fn kept(node: &mut Node, answer: &Answer, at: Time) {
+    let found = answer.done("kept").and_then(|()| match answer.all::<2>("kept")?.first() {
+        None => Ok(()),
+        Some([file, _]) => Err(format!("what another version keeps on it ({file}) is not known to this one")),
+    });
+    match found {
+        Ok(()) => {
+            node.work = Known::seen(None, at);
+            node.tries = Known::seen(Vec::new(), at);
+            node.failed_handoffs = Known::seen(Vec::new(), at);
+            node.verified = Known::seen(None, at);
+            node.epoch_seen = Known::seen(0, at);
+        }
+        Err(why) => {
+            node.work = Known::unknown(why.as_str());
+            node.tries = Known::unknown(why.as_str());
+            node.failed_handoffs = Known::unknown(why.as_str());
+            node.verified = Known::unknown(why.as_str());
+            node.epoch_seen = Known::unknown(why);
+        }
+    }
+}

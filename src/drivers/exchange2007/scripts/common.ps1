@@ -1,0 +1,103 @@
+# What every script begins with: how facts are said, and how a native tool is asked. PowerShell 1.0 and 2.0.
+#
+# Answer lines that any script may give:
+#   rollward-answer  1  SCRIPT           first
+#   unknown  WHAT  WHY                   a part that could not be seen
+#   raw  ID  EXIT  LINE                  a line of a native tool, word for word; EXIT is the tool's exit code. At least one
+#                                        for each tool that ended, with an empty LINE if it said nothing
+#   end  COUNT                           last; COUNT lines stand before it, the first one included
+# Fields are parted by tabs; `%` and all that is not printable ASCII is percent-encoded, as UTF-8. True and False, words of
+# enumerations and numbers are those of the invariant culture, times are UTC as 2017-04-01T20:00:00.0000000Z.
+$ErrorActionPreference = 'Stop'
+$RollwardSaid = 0
+
+function Escape([string]$text) {
+    if ($text -notmatch '[^\x20-\x7e]|%') { return $text }
+    $out = New-Object Text.StringBuilder
+    foreach ($byte in [Text.Encoding]::UTF8.GetBytes($text)) {
+        if ($byte -lt 0x20 -or $byte -gt 0x7e -or $byte -eq 0x25) { [void]$out.Append('%' + $byte.ToString('X2')) }
+        else { [void]$out.Append([char]$byte) }
+    }
+    return $out.ToString()
+}
+
+# One answer line: a tag and its fields.
+function Say {
+    $fields = New-Object Collections.ArrayList
+    foreach ($field in $args) { [void]$fields.Add((Escape ([string]$field))) }
+    [Console]::Out.Write([string]::Join("`t", [string[]]$fields.ToArray([string])) + "`n")
+    $global:RollwardSaid++
+}
+
+function Say-Unknown([string]$what, [string]$why) { Say 'unknown' $what $why }
+
+# Does something; if it fails, this part is unknown and the rest goes on.
+function Attempt([string]$what, $do) {
+    trap { Say-Unknown $what $_.Exception.Message; continue }
+    & $do
+}
+
+function Get-Inputs([string]$key) {
+    if ($RollwardInput.ContainsKey($key)) { foreach ($value in $RollwardInput[$key]) { $value } }
+}
+
+function Format-Time([DateTime]$time) {
+    return $time.ToUniversalTime().ToString('o', [Globalization.CultureInfo]::InvariantCulture)
+}
+
+# One argument as CommandLineToArgvW takes it apart again.
+function Quote-Argument([string]$text) {
+    if ($text -ne '' -and $text -notmatch '[\s"]') { return $text }
+    $text = $text -replace '(\\*)"', '$1$1\"'
+    $text = $text -replace '(\\+)$', '$1$1'
+    return '"' + $text + '"'
+}
+
+# What comes from a stream until it ends; $null if it does not end in time.
+function Read-Until([IO.Stream]$stream, [DateTime]$deadline) {
+    $whole = New-Object IO.MemoryStream
+    $buffer = New-Object byte[] 8192
+    while ($true) {
+        $left = [int][Math]::Max(0, ($deadline - [DateTime]::UtcNow).TotalMilliseconds)
+        $reading = $stream.BeginRead($buffer, 0, $buffer.Length, $null, $null)
+        if (-not $reading.AsyncWaitHandle.WaitOne($left, $false)) { return $null }
+        $count = $stream.EndRead($reading)
+        if ($count -eq 0) { return ,$whole.ToArray() }
+        $whole.Write($buffer, 0, $count)
+    }
+}
+
+# Asks a native tool and says its lines as `raw`. Returns its exit code; $null if it did not end in time or at all.
+function Ask-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
+    $global:RollwardExit = $null
+    Attempt $id { Start-Native $id $seconds $tool $arguments }
+    return $global:RollwardExit
+}
+
+function Start-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
+    $start = New-Object Diagnostics.ProcessStartInfo
+    $start.FileName = $tool
+    $quoted = @($arguments | ForEach-Object { Quote-Argument ([string]$_) })
+    $start.Arguments = [string]::Join(' ', [string[]]$quoted)
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    $start.RedirectStandardInput = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    $process = [Diagnostics.Process]::Start($start)
+    $process.StandardInput.Close()
+    $encoding = $process.StandardOutput.CurrentEncoding
+    $deadline = [DateTime]::UtcNow.AddSeconds($seconds)
+    $out = Read-Until $process.StandardOutput.BaseStream $deadline
+    $err = $null
+    if ($null -ne $out) { $err = Read-Until $process.StandardError.BaseStream $deadline }
+    if ($null -eq $err -or -not $process.WaitForExit(2000)) {
+        if (-not $process.HasExited) { $process.Kill() }
+        throw ($tool + ' did not end within ' + $seconds + ' s')
+    }
+    $text = $encoding.GetString($out) + $encoding.GetString($err)
+    foreach ($line in $text.TrimEnd().Split([char]10)) { Say 'raw' $id $process.ExitCode $line.TrimEnd([char]13) }
+    $global:RollwardExit = $process.ExitCode
+}
+
+Say 'rollward-answer' '1' $RollwardScript

@@ -1,0 +1,166 @@
+# One machine about itself: what is installed, what runs, what we keep on it, and whom it sees. Runs on the node.
+#
+# It asks neither WMI nor Remote Registry, which the installer of a rollup stops.
+#
+# Inputs
+#   folder     where rollward keeps what belongs on a node, such as C:\rollward
+#   clustered  yes or no: whether it is a node of a cluster
+#   service    the name of a service to tell of, besides all that begin with MSExchange; several times
+#   package    the name of a file to look for in FOLDER\packages; several times
+#   witness    the host of the file share witness; not given if there is none
+# Answers
+#   time  UTC
+#   machine  NAME                        its own name
+#   raw  node             … cluster.exe node, asked of this machine's own cluster service; only if clustered
+#   exsetup  VERSION                     file version of ExSetup.exe, such as 08.03.0279.006
+#   product  VERSION                     DisplayVersion of the product in the patch registry: the service pack
+#   patch  ID  NAME  INSTALLED           each patch of the product: DisplayName, and Installed as yyyymmdd
+#   program  NAME                        each installed program whose name holds `Interim Update` or `Update Rollup`
+#   pending  SOURCE  True|False          each of cbs, windows-update, file-rename, update-exe
+#   service  NAME  START  STATE          START is the number in the registry (2 automatic, 3 manual, 4 disabled), STATE is
+#                                        .NET's word: Running, Stopped, StartPending, …
+#   installer  PID  NAME                 each process that may be an installer's
+#   msi  True|False                      whether Windows Installer is in the midst of a transaction
+#   disk  ROOT  MIB                      free space of the system's drive and of the product's
+#   staged  FILE  SHA256                 each package that is there, hash in lower-case hexadecimal
+#   witness  True|False                  whether the witness's host answers on port 445
+#   kept  FILE  LINE                     each line of each file FOLDER\kept\FILE
+#   done  WHAT                           after the last line of a part that was seen whole, also where it is empty
+# Unknown parts, and parts that are done
+#   exsetup, patches, programs, pending:SOURCE, services, service:NAME, installers, msi, disk, staged, witness, kept
+Say 'time' (Format-Time ([DateTime]::UtcNow))
+Say 'machine' ([Environment]::MachineName)
+if (@(Get-Inputs 'clustered')[0] -eq 'yes') {
+    [void](Ask-Native 'node' 15 'cluster.exe' @('node'))
+}
+
+$software = 'HKLM:\SOFTWARE\Microsoft'
+$product = $software + '\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products\461C2B4266EDEF444B864AD6D9E5B613'
+$script:bin = $null
+
+function Read-Value([string]$key, [string]$name) {
+    if (-not (Test-Path -LiteralPath $key)) { return $null }
+    $opened = Get-Item -LiteralPath $key
+    return $opened.GetValue($name, $null)
+}
+
+Attempt 'exsetup' {
+    $path = Read-Value ($software + '\Exchange\v8.0\Setup') 'MsiInstallPath'
+    if ($path) { $script:bin = [IO.Path]::Combine([IO.Path]::Combine($path, 'Bin'), 'ExSetup.exe') }
+    else { $script:bin = (Get-Command 'ExSetup.exe').Definition }
+    $info = [Diagnostics.FileVersionInfo]::GetVersionInfo($script:bin)
+    Say 'exsetup' ([string]$info.FileMajorPart + '.' + $info.FileMinorPart + '.' + $info.FileBuildPart + '.' + $info.FilePrivatePart)
+    Say 'done' 'exsetup'
+}
+Attempt 'patches' {
+    Say 'product' (Read-Value ($product + '\InstallProperties') 'DisplayVersion')
+    $patches = $product + '\Patches'
+    if (Test-Path -LiteralPath $patches) {
+        foreach ($patch in @(Get-ChildItem -LiteralPath $patches)) {
+            if ($patch -eq $null) { continue }
+            Say 'patch' $patch.PSChildName $patch.GetValue('DisplayName', '') $patch.GetValue('Installed', '')
+        }
+    }
+    Say 'done' 'patches'
+}
+Attempt 'programs' {
+    foreach ($root in @($software + '\Windows\CurrentVersion\Uninstall', 'HKLM:\SOFTWARE\Wow6432Node\Microsoft\Windows\CurrentVersion\Uninstall')) {
+        if (-not (Test-Path -LiteralPath $root)) { continue }
+        foreach ($program in @(Get-ChildItem -LiteralPath $root)) {
+            if ($program -eq $null) { continue }
+            $name = [string]$program.GetValue('DisplayName', '')
+            if ($name -match 'Interim Update|Update Rollup') { Say 'program' $name }
+        }
+    }
+    Say 'done' 'programs'
+}
+Attempt 'pending:cbs' {
+    Say 'pending' 'cbs' (Test-Path -LiteralPath ($software + '\Windows\CurrentVersion\Component Based Servicing\RebootPending'))
+}
+Attempt 'pending:windows-update' {
+    Say 'pending' 'windows-update' (Test-Path -LiteralPath ($software + '\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired'))
+}
+Attempt 'pending:file-rename' {
+    $renames = Read-Value 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager' 'PendingFileRenameOperations'
+    Say 'pending' 'file-rename' (@($renames | Where-Object { $_ }).Length -gt 0)
+}
+Attempt 'pending:update-exe' {
+    $volatile = Read-Value ($software + '\Updates\UpdateExeVolatile') 'Flags'
+    Say 'pending' 'update-exe' ($volatile -ne $null -and $volatile -ne 0)
+}
+Attempt 'services' {
+    $names = @{}
+    foreach ($service in @(Get-Service)) { if ($service.Name -like 'MSExchange*') { $names[$service.Name] = $true } }
+    foreach ($name in @(Get-Inputs 'service')) { $names[$name] = $true }
+    foreach ($name in @($names.Keys | Sort-Object)) {
+        $key = 'HKLM:\SYSTEM\CurrentControlSet\Services\' + $name
+        if (-not (Test-Path -LiteralPath $key)) { continue }
+        Attempt ('service:' + $name) {
+            $controller = New-Object ServiceProcess.ServiceController $name
+            Say 'service' $name (Read-Value $key 'Start') $controller.Status
+        }
+    }
+    Say 'done' 'services'
+}
+Attempt 'installers' {
+    foreach ($process in @(Get-Process)) {
+        if (@('msiexec', 'exsetup', 'exsetupui', 'update', 'hotfix', 'wusa', 'spuninst') -contains $process.ProcessName.ToLower()) {
+            Say 'installer' $process.Id $process.ProcessName
+        }
+    }
+    Say 'done' 'installers'
+}
+Attempt 'msi' {
+    # Windows Installer has this mutex while it works; the service and its process stay for long after.
+    $script:held = $true
+    & {
+        trap {
+            $what = $_.Exception
+            if ($what.InnerException) { $what = $what.InnerException }
+            if ($what -is [Threading.WaitHandleCannotBeOpenedException]) { $script:held = $false; continue }
+            break
+        }
+        [Threading.Mutex]::OpenExisting('Global\_MSIExecute').Close()
+    }
+    Say 'msi' $script:held
+}
+Attempt 'disk' {
+    $roots = @{}
+    $roots[[IO.Path]::GetPathRoot([Environment]::SystemDirectory)] = $true
+    if ($script:bin) { $roots[[IO.Path]::GetPathRoot($script:bin)] = $true }
+    foreach ($root in @($roots.Keys | Sort-Object)) {
+        $drive = New-Object IO.DriveInfo $root
+        Say 'disk' $root ([long][Math]::Floor($drive.AvailableFreeSpace / 1048576))
+    }
+    Say 'done' 'disk'
+}
+$folder = @(Get-Inputs 'folder')[0]
+Attempt 'staged' {
+    foreach ($file in @(Get-Inputs 'package')) {
+        $path = [IO.Path]::Combine([IO.Path]::Combine($folder, 'packages'), $file)
+        if (-not [IO.File]::Exists($path)) { continue }
+        $stream = [IO.File]::OpenRead($path)
+        $hash = (New-Object Security.Cryptography.SHA256Managed).ComputeHash($stream)
+        $stream.Close()
+        Say 'staged' $file ([BitConverter]::ToString($hash).Replace('-', '').ToLower())
+    }
+    Say 'done' 'staged'
+}
+foreach ($server in @(Get-Inputs 'witness')) {
+    if (-not $server) { continue }
+    Attempt 'witness' {
+        $client = New-Object Net.Sockets.TcpClient
+        $connecting = $client.BeginConnect($server, 445, $null, $null)
+        Say 'witness' ($connecting.AsyncWaitHandle.WaitOne(5000, $false) -and $client.Connected)
+        $client.Close()
+    }
+}
+Attempt 'kept' {
+    $kept = [IO.Path]::Combine($folder, 'kept')
+    if ([IO.Directory]::Exists($kept)) {
+        foreach ($path in [IO.Directory]::GetFiles($kept)) {
+            foreach ($line in [IO.File]::ReadAllLines($path)) { Say 'kept' ([IO.Path]::GetFileName($path)) $line }
+        }
+    }
+    Say 'done' 'kept'
+}

@@ -1,0 +1,63 @@
+//! What is said of parts of manifests that cannot be.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::model::Rollup;
+
+const CCR: &str = "
+managementHost: mgmt1
+cluster: MBXCLUS1
+quorum: {model: fileShare, witness: '\\\\HUB1\\MNS_FSW'}
+";
+
+fn checked(part: &str, acts: bool, install: InstallKind) -> Result<PartChecked, Vec<String>> {
+    let rollup = Arc::new(Rollup { install, ..crate::guard::testing::rollup() });
+    let nodes = [("EXNODE1".into(), Arc::clone(&rollup)), ("EXNODE2".into(), rollup)].into();
+    let (groups, rollups) = (["MBX1".into()].into(), BTreeMap::new());
+    let about = PartContext { cluster: &"c".into(), nodes: &nodes, groups: &groups, rollups: &rollups, acts };
+    let part = serde_yaml::from_str(part).unwrap();
+    check(&part, &about).map_err(|issues| issues.into_iter().map(|i| format!("{}: {}", i.pointer, i.message)).collect())
+}
+
+fn refused(part: &str) -> String {
+    checked(part, false, InstallKind::Msp).unwrap_err().join("\n")
+}
+
+#[test]
+fn a_sound_part_means_one_real_cluster() {
+    let made = checked(CCR, false, InstallKind::Msp).unwrap();
+    assert_eq!(&*made.identity, "exchange2007:cluster:mbxclus1");
+    assert_eq!(made.votes, Some((3, 2)));
+}
+
+#[test]
+fn whoever_wants_to_act_is_told_that_it_only_looks() {
+    let said = checked(CCR, true, InstallKind::Msp).unwrap_err().join("\n");
+    assert_eq!(said, ": the driver only observes so far; expected `mode: observe`");
+}
+
+#[test]
+fn what_cannot_be_is_said_with_its_place() {
+    for (from, to, expected) in [
+        ("mgmt1", "'-oProxyCommand=x'", "/managementHost: `-oProxyCommand=x` is no host"),
+        ("mgmt1", "'a b'", "/managementHost: `a b` is no host"),
+        ("cluster: MBXCLUS1", "", ": no `cluster`"),
+        ("MBXCLUS1", "'A B'", "/cluster: `A B` is no network name"),
+        (", witness: '\\\\HUB1\\MNS_FSW'", "", "/quorum: no share of a witness"),
+        ("'\\\\HUB1\\MNS_FSW'", "HUB1", "/quorum/witness: no share of a witness"),
+        ("fileShare", "majority", "/quorum/witness: a witness that does not vote"),
+        ("cluster:", "folder: /tmp\ncluster:", "/folder: `/tmp` is no folder of ours"),
+        ("cluster:", "hosts: {EXNODE3: x}\ncluster:", "/hosts/EXNODE3: the cluster declares no node"),
+        ("cluster:", "hosts: {EXNODE1: ops@mbx1}\ncluster:", "/hosts/EXNODE1: `ops@mbx1` is a group's name"),
+        ("cluster:", "password: hunter2\ncluster:", "password"),
+    ] {
+        let said = refused(&CCR.replace(from, to));
+        assert!(said.contains(expected), "{to}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let said = refused("managementHost: m\nquorum: {model: none}");
+    assert!(said.contains("/quorum/model: 2 nodes that are no cluster"), "{said}");
+    let said = checked(CCR, false, InstallKind::Deb).unwrap_err().join("\n");
+    assert!(said.contains("is installed by deb"), "{said}");
+}
