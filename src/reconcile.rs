@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use crate::desired::Cluster;
 use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Permit, RuleSet};
 use crate::model::time::{between, later, shifted};
-use crate::model::{Action, Answer, Claim, Hold, Known, Phase, RuleName, Time};
+use crate::model::{Action, Answer, Claim, Hold, Known, RuleName, Time};
 use crate::observed::{Observation, SideEffect};
 use crate::plan::{self, Decision};
 use crate::record::{Entry, EntryKind};
@@ -328,7 +328,7 @@ impl Turn {
         self.history.record_error = written.err();
         // What cannot be written down is not begun; but a full disk must not leave a role stopped or a node paused.
         let asked = self.rules.has(RuleName::Record);
-        if asked && self.history.record_error.is_some() && permit.action().phase() == Phase::Begin {
+        if asked && self.history.record_error.is_some() && !permit.finishes() {
             self.stage = Stage::Asleep;
             return Effect::SleepUntil(Wake::Due(later(around.now, self.memory.soon(around.now))));
         }

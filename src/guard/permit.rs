@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::rules::claim_on_node;
-use crate::model::{Action, Claim, GroupName, NodeName};
+use super::rules::{claim_on_node, is_only_way_up};
+use crate::model::{Action, Claim, GroupName, NodeName, Phase};
 
 /// Leave to do one action. Only [`super::judge`] can make one, and performing uses it up.
 #[derive(Debug, PartialEq, Eq, Hash, Serialize)]
@@ -15,6 +15,8 @@ pub struct Permit {
     action: Action,
     claim: Option<Claim>,
     checks: Vec<Check>,
+    #[serde(skip)]
+    finishes: bool,
 }
 
 /// What the driver must see true on the node, under its lock, after its mark is written and before it acts.
@@ -129,6 +131,12 @@ impl Permit {
         &self.checks
     }
 
+    /// True if it ends what was begun, so that nothing may keep it waiting: an action that finishes, and the way on of a
+    /// role that we stopped and that cannot start where it is.
+    pub fn finishes(&self) -> bool {
+        self.finishes
+    }
+
     /// The action, the claim and the checks, for the driver that carries it out.
     pub fn into_parts(self) -> (Action, Option<Claim>, Vec<Check>) {
         (self.action, self.claim, self.checks)
@@ -147,5 +155,6 @@ pub(super) fn issue(action: Action, facts: &Facts<'_>) -> Permit {
         crate::model::Known::Known { value, .. } => value.clone(),
         crate::model::Known::Unknown { .. } => claim_on_node(&action, facts),
     };
-    Permit { action, claim, checks }
+    let finishes = action.phase() == Phase::Finish || is_only_way_up(&action, facts);
+    Permit { action, claim, checks, finishes }
 }

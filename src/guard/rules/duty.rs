@@ -12,9 +12,9 @@ pub(super) fn is_continued(action: &Action, facts: &Facts<'_>) -> bool {
         && facts.seen.groups.get(group).is_some_and(|g| g.state.surely(|s| *s == GroupState::Offline))
 }
 
-/// It is the only way up, too: the role cannot start where it is, as on a node that somebody has paused. Whoever would
-/// have it wait then, for a window or for leave, would leave it stopped.
-pub(super) fn is_only_way_up(action: &Action, facts: &Facts<'_>) -> bool {
+/// It is the only way up, too: the role cannot start where it is, as on a node that somebody has paused. Whatever
+/// withdraws the leave to begin would leave it stopped, so nothing of that holds it.
+pub(in crate::guard) fn is_only_way_up(action: &Action, facts: &Facts<'_>) -> bool {
     let Action::Handoff { group, from, .. } = action else { return false };
     let start = Action::StartRole { group: group.clone(), node: from.clone() };
     is_continued(action, facts) && effect::precondition(&start, facts.seen).is_err()

@@ -1,6 +1,6 @@
 //! `manifest`: a cluster whose document is broken or gone finishes what is begun and starts nothing.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::model::{Action, Evidence, Hold, ReleaseKind, RuleName, Subject};
 
@@ -13,8 +13,11 @@ pub(super) const RULE: Rule = Rule {
     checks: super::no_checks,
 };
 
-fn judge(_: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let Some(broken) = &facts.desired.broken else { return Ok(()) };
+    if duty::is_only_way_up(action, facts) {
+        return Ok(());
+    }
     let evidence = match &broken.place {
         Some(place) => say::line("the manifest", &broken.why, place),
         None => Evidence::timeless("the manifest", &broken.why),

@@ -36,6 +36,7 @@ mod prospect;
 mod say;
 mod table;
 
+pub(super) use duty::is_only_way_up;
 pub(crate) use fence::{claim_on_node, under_way};
 pub use fence::{claimable, unclaimed};
 pub use table::table;

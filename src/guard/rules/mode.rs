@@ -1,6 +1,6 @@
 //! `mode`: a cluster in observe mode is looked at and planned for, and left alone.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::desired::Mode;
 use crate::guard::Facts;
 use crate::model::{Action, Hold, ReleaseKind, RuleName, Subject};
@@ -14,9 +14,9 @@ pub(super) const RULE: Rule = Rule {
     checks: super::no_checks,
 };
 
-fn judge(_: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let cluster = facts.desired;
-    if cluster.mode == Mode::Act {
+    if cluster.mode == Mode::Act || duty::is_only_way_up(action, facts) {
         return Ok(());
     }
     Err(say::hold(

@@ -1,6 +1,6 @@
 //! `record`: nothing begins that could not be written down.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::model::{Action, Evidence, Hold, ReleaseKind, RuleName, Subject};
 
@@ -13,8 +13,11 @@ pub(super) const RULE: Rule = Rule {
     checks: super::no_checks,
 };
 
-fn judge(_: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
+fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let Some(error) = &facts.history.record_error else { return Ok(()) };
+    if duty::is_only_way_up(action, facts) {
+        return Ok(());
+    }
     Err(say::hold(
         RuleName::Record,
         Subject::Cluster(facts.desired.name.clone()),

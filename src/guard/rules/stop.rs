@@ -1,6 +1,6 @@
 //! `stop`: the stop cord, pulled by command or by a committed document, for all, by label, for a cluster, for a node.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::Facts;
 use crate::guard::facts::Stop;
 use crate::model::{Action, Evidence, Hold, Mark, MarkKind, ReleaseKind, RuleName, StopScope, Subject};
@@ -15,8 +15,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
-    let in_cluster = || facts.seen.known_marks().filter(|mark| covers(mark, action));
-    let elsewhere = || facts.fleet.stops.iter().filter(|stop| reaches(stop, facts));
+    let finishes = duty::is_only_way_up(action, facts);
+    let in_cluster = || facts.seen.known_marks().filter(|mark| covers(mark, action, finishes));
+    let elsewhere = || facts.fleet.stops.iter().filter(|stop| !finishes && reaches(stop, facts));
     let blind = facts.seen.marks.is_unknown();
     if !blind && in_cluster().next().is_none() && elsewhere().next().is_none() {
         return Ok(());
@@ -59,10 +60,13 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     Err(say::hold(RuleName::Stop, subject, evidence, kind, format!("released by {}", commands.join(" and "))))
 }
 
-fn covers(mark: &Mark, action: &Action) -> bool {
+/// The cord of the node that something goes to holds it even where it finishes what was begun elsewhere.
+fn covers(mark: &Mark, action: &Action, finishes: bool) -> bool {
     match &mark.kind {
-        MarkKind::Stop { scope: StopScope::Cluster, .. } => true,
-        MarkKind::Stop { scope: StopScope::Node(node), .. } => action.node() == Some(node) || action.to() == Some(node),
+        MarkKind::Stop { scope: StopScope::Cluster, .. } => !finishes,
+        MarkKind::Stop { scope: StopScope::Node(node), .. } => {
+            action.to() == Some(node) || !finishes && action.node() == Some(node)
+        }
         _ => false,
     }
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::desired::HandoffWhen;
+use crate::desired::{Broken, HandoffWhen, Mode};
 use crate::guard::testing::*;
 use crate::guard::{Approval, PlannedHandoff};
 use crate::model::time::later;
-use crate::model::{HandoffStyle, Known, MarkKind, RuleName};
+use crate::model::{HandoffStyle, Known, MarkKind, RuleName, StopScope};
 use crate::observed::{Copy, CopyStatus, GroupKind, GroupState, Membership, Verified};
 
 fn over() -> Action {
@@ -159,16 +159,24 @@ fn a_role_that_we_stopped_is_judged_on_its_target_only() {
     assert_eq!(about(&story, &way), against, "it serves there all the same");
     see(at, GroupState::Offline, &mut story.group("MBX1").state);
     story.policy().handoff.when = HandoffWhen::WindowAndApproval;
+    story.desired.mode = Mode::Observe;
+    story.desired.broken = Some(Broken { why: "gone".into(), place: None, releasing: true });
+    story.history.record_error = Some("no space left on device".into());
+    story.mark(MarkKind::Stop { scope: StopScope::Cluster, why: "a storm".into() });
+    story.mark(MarkKind::Stop { scope: StopScope::Node("EXNODE1".into()), why: "a storm".into() });
     allows(&story, &way);
     see(at, false, &mut story.node("EXNODE1").paused);
-    assert_eq!(about(&story, &way), [RuleName::Window, RuleName::Approval], "it can start where it is");
+    use RuleName::{Approval, Manifest, Mode as ModeRule, Record, Stop, Window};
+    let leave = [Window, Approval, Stop, ModeRule, Manifest, Record];
+    assert_eq!(about(&story, &way), leave, "it can start where it is");
     see(at, true, &mut story.node("EXNODE1").paused);
     let elsewhere = offline("MBX1", "EXNODE1", "EXNODE3");
     assert!(about(&story, &elsewhere).contains(&Rival), "that is not where it was stopped for");
     let target = story.node("EXNODE2");
     see(at, true, &mut target.paused);
     see(at, Some("another installer".into()), &mut target.rival);
-    assert_eq!(about(&story, &way), [RuleName::ReadyTarget, People, Rival, RuleName::Precondition]);
+    story.mark(MarkKind::Stop { scope: StopScope::Node("EXNODE2".into()), why: "a storm".into() });
+    assert_eq!(about(&story, &way), [RuleName::ReadyTarget, People, Stop, Rival, RuleName::Precondition]);
 }
 
 #[test]

@@ -226,9 +226,12 @@ impl World {
     }
 
     fn count_against_stop(&self, node: &NodeName, action: &Action, at: Time, happened: &mut Vec<Happening>) {
+        // Whoever stopped a role that cannot start where it is has nothing else left than to take it on.
+        let finishes = matches!(action, Action::Handoff { group, .. }
+            if self.groups.get(group).is_some_and(|g| !g.wanted && !self.may_come_up(g)));
         let covers = |m: &Mark| match &m.kind {
-            MarkKind::Stop { scope: StopScope::Cluster, .. } => true,
-            MarkKind::Stop { scope: StopScope::Node(n), .. } => n == node || action.to() == Some(n),
+            MarkKind::Stop { scope: StopScope::Cluster, .. } => !finishes,
+            MarkKind::Stop { scope: StopScope::Node(n), .. } => action.to() == Some(n) || !finishes && n == node,
             _ => false,
         };
         if action.phase() == Phase::Begin && self.store.marks.iter().any(covers) {
