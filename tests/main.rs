@@ -5,6 +5,7 @@ mod clock;
 mod daemon;
 mod door;
 mod estates;
+mod exchange;
 mod explain;
 mod fencing;
 mod finish;

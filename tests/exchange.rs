@@ -1,0 +1,6 @@
+//! Exchange 2007 clusters: the twin that stands in for their tools, and what is done through it.
+//!
+//! The tools are `tests/twin/`, one program that `cargo test` builds as an example.
+
+mod host;
+mod tools;

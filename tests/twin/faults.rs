@@ -1,0 +1,70 @@
+//! What goes wrong, besides what befalls the worlds themselves.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// One trouble of one tool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fault {
+    /// `ssh` or `cluster.exe`.
+    pub of: String,
+    /// Words of its command line: with others it works.
+    #[serde(default)]
+    pub asked: String,
+    /// The machine on which it goes wrong; any if absent.
+    #[serde(default)]
+    pub on: Option<String>,
+    /// How.
+    pub it: Trouble,
+}
+
+/// How something goes wrong.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Trouble {
+    /// It answers, and not before so many seconds have gone by.
+    Waits { seconds: u64 },
+    /// It never answers.
+    Hangs,
+    /// Its answer ends in the middle.
+    IsCutShort,
+    /// It ends with this code, and says this.
+    EndsWith { code: u8, saying: String },
+    /// It speaks German.
+    SpeaksGerman,
+}
+
+/// The troubles that a tool is in.
+pub fn of<'a>(faults: &'a [Fault], tool: &str, asked: &str, machine: &str) -> Vec<&'a Trouble> {
+    let hit = |fault: &&Fault| {
+        fault.of == tool
+            && asked.contains(&fault.asked)
+            && fault.on.as_deref().is_none_or(|on| crate::estate::same(on, machine))
+    };
+    faults.iter().filter(hit).map(|fault| &fault.it).collect()
+}
+
+/// Passes the time that troubles take, and says what a tool ends with at once, if it does.
+pub fn suffer(troubles: &[&Trouble]) -> Option<(u8, String)> {
+    let mut ended = None;
+    for trouble in troubles {
+        match trouble {
+            Trouble::Waits { seconds } => std::thread::sleep(Duration::from_secs(*seconds)),
+            Trouble::Hangs => loop {
+                std::thread::sleep(Duration::from_secs(3600));
+            },
+            Trouble::EndsWith { code, saying } => ended = Some((*code, saying.clone())),
+            _ => {}
+        }
+    }
+    ended
+}
+
+/// What is left of an answer that ends in the middle of a line.
+pub fn cut_short(text: &str) -> &str {
+    let middle = text.len() * 2 / 3;
+    let end = (middle..text.len()).find(|i| text.is_char_boundary(*i) && !text[..*i].ends_with('\n'));
+    &text[..end.unwrap_or(0)]
+}
