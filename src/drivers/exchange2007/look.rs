@@ -434,4 +434,4 @@ pub(super) fn is_frame(line: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -29,6 +29,7 @@
 //! | the build that ends a rollup's name in the patch registry is the file version of ExSetup.exe | `Get-Command ExSetup`, with `ForEach {$_.FileVersionInfo}`, beside the installed updates in the Control Panel |
 //! | the name of every patch that is no interim update begins with `Update Rollup` | the installed updates in the Control Panel |
 //! | Windows Installer holds the mutex `Global\_MSIExecute` while it works | none that is of use outside an installation |
+//! | a database shows its last full backup as `LastFullBackup` | `Get-MailboxDatabase -Server CMS -Status`, with `Format-List Name,LastFullBackup` |
 //! | a preferred owner list and `AutoFailbackType` decide where a group goes back to; its window only says when | `ssh MGMT cluster.exe /cluster:NODE group NAME /prop` |
 //! | a clustered mailbox server may be on every machine that `RedundantMachines` names | `Get-MailboxServer CMS`, with `Format-List RedundantMachines` |
 //!
@@ -72,6 +73,7 @@ const ONLY_OBSERVES: &str = "the driver exchange2007 only observes so far: write
 const CLUSTER: Script = Script { name: "cluster", text: include_str!("scripts/cluster.ps1") };
 const GROUPS: Script = Script { name: "groups", text: include_str!("scripts/groups.ps1") };
 const EXCHANGE: Script = Script { name: "exchange", text: include_str!("scripts/exchange.ps1") };
+const DOCTOR: Script = Script { name: "doctor", text: include_str!("scripts/doctor.ps1") };
 const NODE: Script = Script { name: "node", text: include_str!("scripts/node.ps1") };
 
 /// How long one script may take: a connection, PowerShell's start, and tools that wait for nodes which do not answer.
@@ -79,6 +81,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long the Exchange cmdlets may take: one question for each standby machine, each answered over the network.
 const EXCHANGE_PATIENCE: Duration = Duration::from_secs(180);
+
+/// Where the lists of revoked certificates come from that .NET asks for when a managed service starts. Source: KB944752.
+const REVOCATION_LISTS: &str = "crl.microsoft.com";
 
 /// How old the last look may be to foresee by.
 const RECENT: jiff::SignedDuration = jiff::SignedDuration::from_secs(5);
@@ -137,6 +142,22 @@ impl Exchange2007 {
         );
         let (cluster, groups) = cluster;
         Raw { cluster, groups, exchange, nodes: nodes.into_iter().collect() }
+    }
+
+    /// Asks every machine how it is set up.
+    async fn check_up(&self, asked: &Asked) -> doctor::Checkup {
+        let mut looks = JoinSet::new();
+        for node in asked.nodes.keys() {
+            let (way, clock, node) = (Arc::clone(&self.way), Arc::clone(&self.clock), node.clone());
+            let host = asked.spec.host(&node).to_owned();
+            looks.spawn(async move {
+                let inputs = [("crl", REVOCATION_LISTS.to_owned())];
+                let said = ask(&way, &*clock, (node.as_str(), &host), DOCTOR, &inputs, PATIENCE).await;
+                (node, said)
+            });
+        }
+        let (management, nodes) = tokio::join!(self.ask_management(asked, DOCTOR, &[], PATIENCE), looks.join_all());
+        doctor::Checkup { management, nodes: nodes.into_iter().collect() }
     }
 
     async fn ask_management(&self, asked: &Asked, script: Script, inputs: &[Input], patience: Duration) -> Said {
@@ -255,8 +276,8 @@ impl Driver for Exchange2007 {
     fn readiness(&self) -> Later<'_, Vec<Readiness>> {
         Box::pin(async move {
             let asked = self.asked();
-            let raw = self.ask(&asked).await;
-            doctor::check(&asked, &raw, self.clock.now())
+            let (raw, checkup) = tokio::join!(self.ask(&asked), self.check_up(&asked));
+            doctor::check(&asked, &raw, &checkup, self.clock.now())
         })
     }
 

@@ -41,7 +41,7 @@ raw|resource-owners:Majority Node Set|0|EXNODE2
 raw|resource-private:Majority Node Set|0|-- --- --- ---
 raw|resource-private:Majority Node Set|0|S  Majority Node Set    MNSFileShare                   \\HUB1\MNS_FSW";
 
-const EXCHANGE: &str = r"done|snapin
+pub const EXCHANGE: &str = r"done|snapin
 cms|MBX1|Online|MBX1.example.com
 machine|MBX1|EXNODE1 <Active>
 machine|MBX1|EXNODE2 <Quorum Owner>
@@ -66,7 +66,7 @@ database|MBX1|MBX1\SG2\DB2|True|False|False
 database|MBX1|MBX1\Recovery\R|False||True
 done|databases:MBX1";
 
-const NODE: &str = r"time|x
+pub const NODE: &str = r"time|x
 machine|NAME
 raw|node|0|-------------- ------- ---------------------
 raw|node|0|EXNODE1              1 Up
@@ -125,8 +125,13 @@ fn asked(part: &str) -> Asked {
     }
 }
 
+/// The manifest that the stories are about.
+pub fn asked_of() -> Asked {
+    asked(PART)
+}
+
 /// What a machine said, its fields parted by bars.
-fn said(facts: &str) -> Said {
+pub fn said(facts: &str) -> Said {
     let lines: Vec<String> = facts.lines().map(|line| line.replace('%', "%25").replace('|', "\t")).collect();
     let text = format!("rollward-answer\t1\tx\n{}\nend\t{}\n", lines.join("\n"), lines.len() + 1);
     Said { at: at(), answer: Reply::Answer(Answer::read("x", &text).unwrap()) }
@@ -136,7 +141,7 @@ fn silent(why: &str) -> Said {
     Said { at: at(), answer: Reply::Failed(why.into()) }
 }
 
-fn raw() -> Raw {
+pub fn raw() -> Raw {
     let node = |name: &str| (NodeName::from(name), said(&NODE.replace("NAME", name)));
     Raw {
         cluster: Some(said(CLUSTER)),
@@ -387,7 +392,7 @@ fn services_are_compared_with_what_is_meant() {
     assert!(one(differing("service|MSExchangeRepl|2|Running\n", "")).contains("not there"));
     assert!(second("done|services\n", "").services.is_unknown());
     assert!(second("MSExchangeRepl|2", "MSExchangeRepl|9").services.is_unknown());
-    assert_eq!(value(&second("ClusSvc|2|Running", "ClusSvc|2|Stopped").cluster_service), false);
+    assert!(!value(&second("ClusSvc|2|Running", "ClusSvc|2|Stopped").cluster_service));
     assert!(second("ClusSvc|2|Running", "ClusSvc|2|StopPending").cluster_service.is_unknown());
 }
 

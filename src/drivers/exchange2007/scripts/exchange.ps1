@@ -19,6 +19,7 @@
 #                                        Get-MailboxDatabase and Get-PublicFolderDatabase, -Status: Mounted,
 #                                        BackupInProgress and Recovery, True, False or empty (of public folders there
 #                                        is no Recovery)
+#   last-backup  SERVER  DATABASE  TIME  LastFullBackup, UTC, of those that are mounted; empty if there is none
 #   done  WHAT                           after the last line of a part that was seen whole, also where it is empty
 # Unknown parts, and parts that are done
 #   snapin, cms:SERVER, server:SERVER, storage-groups:SERVER, copies:SERVER:MACHINE, databases:SERVER
@@ -68,6 +69,10 @@ function Say-Server([string]$server, [bool]$clustered) {
         foreach ($database in $all) {
             if ($database -eq $null) { continue }
             Say 'database' $server $database.Identity $database.Mounted $database.BackupInProgress $database.Recovery
+            if ([string]$database.Mounted -ne 'True' -or [string]$database.Recovery -eq 'True') { continue }
+            $backup = ''
+            if ($database.LastFullBackup) { $backup = Format-Time $database.LastFullBackup }
+            Say 'last-backup' $server $database.Identity $backup
         }
         Say 'done' ('databases:' + $server)
     }

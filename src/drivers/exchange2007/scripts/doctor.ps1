@@ -1,0 +1,69 @@
+# What a machine must have for rollward to look and, later, to act: asked by `doctor` only. Runs on the management host and on
+# each node. It changes nothing.
+#
+# Inputs
+#   crl   a host whose port 80 is tried: where certificates' revocation lists come from; not given if it is not to be tried
+# Answers
+#   time  UTC
+#   windows  VERSION  LANGUAGE           such as 6.0.6002.0 and en-US: the language of Windows itself
+#   powershell  VERSION                  1.0 or 2.0
+#   login  NAME  DOMAIN  ADMINISTRATOR   who ssh logged in as; True or False: it is a domain's account, it has an
+#                                        administrator's rights
+#   tool  NAME  True|False               cluster.exe, msiexec.exe: whether it is in the PATH
+#   installer-start  NUMBER              start type of Windows Installer's service, as in the registry (4 disabled)
+#   revocation  STATE                    WinTrust's State of this login, as 8 hexadecimal digits: 00023e00 checks no
+#                                        publisher's certificate for revocation, 00023c00 does
+#   crl  True|False                      whether the host answers on port 80
+#   start-limit  MILLISECONDS            ServicesPipeTimeout, empty where Windows' own 30 s count
+# Unknown parts
+#   windows, powershell, login, tool:NAME, installer-start, revocation, crl, start-limit
+function Get-Value([string]$key, [string]$name) {
+    if (-not (Test-Path -LiteralPath $key)) { return $null }
+    return (Get-Item -LiteralPath $key).GetValue($name, $null)
+}
+
+Say 'time' (Format-Time ([DateTime]::UtcNow))
+Attempt 'windows' {
+    Say 'windows' ([Environment]::OSVersion.Version) ([Globalization.CultureInfo]::InstalledUICulture.Name)
+}
+Attempt 'powershell' {
+    # PowerShell 1.0 has no $PSVersionTable.
+    $version = '1.0'
+    if (Test-Path 'Variable:PSVersionTable') { $version = (Get-Variable 'PSVersionTable').Value['PSVersion'] }
+    Say 'powershell' $version
+}
+Attempt 'login' {
+    $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
+    $principal = New-Object Security.Principal.WindowsPrincipal $identity
+    $domain = $identity.Name.Split('\')[0]
+    Say 'login' $identity.Name ($domain.ToLower() -ne [Environment]::MachineName.ToLower() -and $domain -ne 'NT AUTHORITY') ($principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator))
+}
+foreach ($tool in @('cluster.exe', 'msiexec.exe')) {
+    Attempt ('tool:' + $tool) {
+        $found = $false
+        foreach ($folder in $env:PATH.Split(';')) {
+            if ($folder.Trim() -and [IO.File]::Exists([IO.Path]::Combine($folder.Trim(), $tool))) { $found = $true }
+        }
+        Say 'tool' $tool $found
+    }
+}
+Attempt 'installer-start' {
+    Say 'installer-start' (Get-Value 'HKLM:\SYSTEM\CurrentControlSet\Services\MSIServer' 'Start')
+}
+Attempt 'revocation' {
+    $state = Get-Value 'HKCU:\Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing' 'State'
+    if ($state -eq $null) { $state = 0x23c00 }
+    Say 'revocation' ([int]$state).ToString('x8')
+}
+foreach ($server in @(Get-Inputs 'crl')) {
+    if (-not $server) { continue }
+    Attempt 'crl' {
+        $client = New-Object Net.Sockets.TcpClient
+        $connecting = $client.BeginConnect($server, 80, $null, $null)
+        Say 'crl' ($connecting.AsyncWaitHandle.WaitOne(5000, $false) -and $client.Connected)
+        $client.Close()
+    }
+}
+Attempt 'start-limit' {
+    Say 'start-limit' (Get-Value 'HKLM:\SYSTEM\CurrentControlSet\Control' 'ServicesPipeTimeout')
+}
