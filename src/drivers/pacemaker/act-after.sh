@@ -35,7 +35,7 @@ mark_own() {
 }
 # Whether the cluster has nothing to do, or (2) it has.
 settled() {
-    crmadmin -S "$(crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE || return 2
+    timeout 5 crmadmin -S "$(timeout 5 crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE || return 2
 }
 # Why something is not so yet: the cluster is at rest, (2) it has something to do, or (3) it was not asked. That is seldom:
 # who is asked is who has to do it.
@@ -43,21 +43,26 @@ rests() {
     [ $((tries % 5)) = 4 ] || return 3
     settled && return 1
 }
-# Whether a resource is where it should be, and the cluster is done with it.
+# Whether a resource is where it should be.
 arrived() {
     there=" *\$"
     [ -n "$role" ] && there=" \(Promoted\|Master\)"
-    if crm_resource --locate -r "$group" 2>/dev/null | grep -q "running on: $to$there"; then settled; else rests; fi
+    timeout 20 crm_resource --locate -r "$group" 2>/dev/null | grep -q "running on: $to$there" || rests
 }
 # Whether nothing runs on the node any more, clones' instances included.
 drained() {
-    crm_mon -1 --output-as xml | grep -F "<node name=\"$node\" " | grep -qF ' resources_running="0"' || rests
+    timeout 20 crm_mon -1 --output-as xml | grep -F "<node name=\"$node\" " | grep -qF ' resources_running="0"' || rests
+}
+# Seconds since this machine was started: nobody sets that clock.
+running_for() {
+    read -r up _ </proc/uptime && echo "${up%%.*}"
 }
 # Waits for such an answer. A cluster that has had nothing to do for five seconds, and has not done it, will not.
 await() { # QUESTION
     tries=0
     idle=0
-    while [ $tries -lt "$patience" ] && [ $idle -lt 5 ]; do
+    deadline=$(($(running_for) + patience))
+    while [ "$(running_for)" -lt "$deadline" ] && [ $idle -lt 5 ]; do
         "$1"
         case $? in
         0) return 0 ;;
@@ -118,19 +123,21 @@ act() {
         [ -n "$rollup" ] && keep verified "$rollup	$(date +%s.%N)"
         drop_mark "$pause_id"
         # What is to run here again may be what a role needs that comes here next: half a minute is worth it.
-        patience=150
+        patience=30
         if crm_mon -1 -r --output-as xml | grep -q '<clone \|<bundle '; then await settled; fi
         ;;
     move)
         role=
         crm_mon -1 -r --output-as xml | grep -q "<clone id=\"$group\" multi_state=\"true\"" && role=' role="Master"'
         # A cluster that still thinks about the last change would do so with the role stopped.
-        (patience=150; await settled)
+        (patience=30; await settled)
         cibadmin --create -o constraints -X "<rsc_location id=\"rollward-move-$group\" rsc=\"$group\" node=\"$to\" score=\"INFINITY\"$role/>"
         # Nothing arrives sooner, and whoever asks takes time from what is stopped and started meanwhile.
         sleep 0.4
         await arrived
         moved=$?
+        # One that is never done has moved it all the same.
+        [ $moved = 0 ] && (patience=30; await settled)
         cibadmin --delete --xpath "//rsc_location[@id='rollward-move-$group']"
         if [ $moved != 0 ]; then
             why="$group did not arrive on $to"

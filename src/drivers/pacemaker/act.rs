@@ -30,8 +30,8 @@ const SCRIPT: &str = concat!(
 const PATIENCE: Duration = Duration::from_secs(60);
 const STAGE_PATIENCE: Duration = Duration::from_secs(3600);
 
-/// How long a resource may take to arrive, in fifths of a second.
-const ARRIVES: &str = "1500";
+/// How long a resource may take to arrive, in seconds.
+const ARRIVES: &str = "300";
 
 /// One order, ready to be carried out.
 pub(super) struct Order<'a> {
