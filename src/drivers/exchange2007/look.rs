@@ -37,14 +37,15 @@ impl Asked {
     /// # Errors
     /// The driver's part of it makes no sense.
     pub fn new(cluster: &Cluster) -> Result<Self, String> {
-        let group = |spec: &crate::desired::GroupSpec| GroupAsked {
-            kind: spec.kind,
-            standby_targets: spec.standby_targets.clone(),
-        };
         Ok(Self {
             cluster: cluster.name.clone(),
             nodes: cluster.nodes.iter().map(|(name, spec)| (name.clone(), Arc::clone(&spec.rollup))).collect(),
-            groups: cluster.groups.iter().map(|(name, spec)| (name.clone(), group(spec))).collect(),
+            groups: (cluster.groups.iter())
+                .map(|(name, spec)| {
+                    let standby_targets = spec.standby_targets.clone();
+                    (name.clone(), GroupAsked { kind: spec.kind, standby_targets })
+                })
+                .collect(),
             spec: spec::read(&cluster.driver.spec)?,
         })
     }

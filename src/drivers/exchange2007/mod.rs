@@ -15,6 +15,8 @@
 //! | assumption | how to check it |
 //! | --- | --- |
 //! | an ssh server on the management host and on each node starts `powershell.exe`, passes standard input on, and its logins may use the network (a login by key may not: then the cluster and Active Directory refuse it) | `ssh HOST powershell.exe -NoProfile -Command "cluster.exe /cluster:NODE node"` |
+//! | what is piped to `powershell.exe` reaches the script, by `$input` or by the console | `echo x`, piped to `ssh HOST powershell.exe -NoProfile -Command "$input"` |
+//! | the ssh server is of 64 bits, so that the registry is the real one | `ssh NODE powershell.exe -NoProfile -Command "[IntPtr]::Size"`, which says 8 |
 //! | `cluster.exe` ends with 0 if and only if it did what it was asked | `ssh MGMT "cluster.exe /cluster:NODE group nosuch & echo %errorlevel%"` |
 //! | its tables are in English; otherwise all of the cluster is unknown | `ssh MGMT cluster.exe /cluster:NODE group` |
 //! | `/prop` and `/priv` print kinds, name, property and value in this order, and `/listowners` one node a line, each under a line of dashes | `ssh MGMT cluster.exe /cluster:NODE group "Cluster Group" /prop` |
@@ -24,6 +26,7 @@
 //! | the votes are those of the model in the manifest: one a node, and one for the witness | `ssh MGMT cluster.exe /cluster:NODE /quorum` |
 //! | a cluster service without quorum ends, so a node that answers has it | none; it is how these versions of Windows are documented |
 //! | `OperationalMachines` marks the active machine by `<Active …>` | `Get-ClusteredMailboxServerStatus CMS`, in the Exchange Management Shell |
+//! | `Get-StorageGroup` and `Get-StorageGroupCopyStatus` write the same `Identity` | both, with `Format-List Identity` |
 //! | a storage group and a database for recovery have the property `Recovery` | `Get-StorageGroup -Server CMS`, with `Format-List Name,Recovery` |
 //! | ExSetup.exe lies in `Bin` below `MsiInstallPath` in `HKLM\SOFTWARE\Microsoft\Exchange\v8.0\Setup` | `ssh NODE reg query HKLM\SOFTWARE\Microsoft\Exchange\v8.0\Setup /v MsiInstallPath` |
 //! | the build that ends a rollup's name in the patch registry is the file version of ExSetup.exe | `Get-Command ExSetup`, with `ForEach {$_.FileVersionInfo}`, beside the installed updates in the Control Panel |

@@ -21,9 +21,12 @@ pub(super) fn nodes_answer(of: &Evidence<'_>) -> Finding {
 }
 
 pub(super) fn powershell(of: &Evidence<'_>) -> Finding {
-    every_machine(of, "PowerShell runs on every machine", "install PowerShell 1.0 or 2.0", |name, answer| {
-        said(name, answer, "powershell", |[version]| match version.split('.').next() {
-            Some("1" | "2") => Ok(()),
+    let fix = "install PowerShell 1.0 or 2.0, and an ssh server of 64 bits: one of 32 starts a PowerShell that sees another \
+               registry and other folders";
+    every_machine(of, "PowerShell of 64 bits runs on every machine", fix, |name, answer| {
+        said(name, answer, "powershell", |[version, bits]| match (version.split('.').next(), bits) {
+            (_, "32") => bad(format!("{name} runs a PowerShell of 32 bits")),
+            (Some("1" | "2"), "64") => Ok(()),
             _ => warning(format!("{name} has PowerShell {version}, which the scripts were not written for")),
         })
     })

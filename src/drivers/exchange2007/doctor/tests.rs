@@ -5,7 +5,7 @@ use super::*;
 
 const MACHINE: &str = r"time|2017-04-01T20:00:30.0000000Z
 windows|6.0.6002.0|en-US
-powershell|2.0
+powershell|2.0|64
 login|EXAMPLE\ops|True|True
 tool|cluster.exe|True
 tool|msiexec.exe|True
@@ -52,6 +52,7 @@ fn a_sound_cluster_passes_every_check() {
 fn each_trouble_of_a_machine_is_found_by_its_check() {
     for (from, to, name, state) in [
         ("powershell|2.0", "powershell|5.1", "powershell", ReadinessState::Warning),
+        ("2.0|64", "2.0|32", "powershell", ReadinessState::Bad),
         ("cluster.exe|True", "cluster.exe|False", "tools", ReadinessState::Bad),
         ("en-US", "de-DE", "language", ReadinessState::Warning),
         (r"EXAMPLE\ops|True", r"MGMT1\ops|False", "login-domain", ReadinessState::Bad),

@@ -31,10 +31,10 @@ function Say {
 
 function Say-Unknown([string]$what, [string]$why) { Say 'unknown' $what $why }
 
-# Does something; if it fails, this part is unknown and the rest goes on.
+# Does something; if it fails, this part is unknown and the rest goes on. Nothing it returns may stand among the answers.
 function Attempt([string]$what, $do) {
     trap { Say-Unknown $what $_.Exception.Message; continue }
-    & $do
+    & $do | Out-Null
 }
 
 function Get-Inputs([string]$key) {
@@ -43,6 +43,12 @@ function Get-Inputs([string]$key) {
 
 function Format-Time([DateTime]$time) {
     return $time.ToUniversalTime().ToString('o', [Globalization.CultureInfo]::InvariantCulture)
+}
+
+# A value of the registry; $null where there is none.
+function Read-Value([string]$key, [string]$name) {
+    if (-not (Test-Path -LiteralPath $key)) { return $null }
+    return (Get-Item -LiteralPath $key).GetValue($name, $null)
 }
 
 # One argument as CommandLineToArgvW takes it apart again.
@@ -96,7 +102,7 @@ function Start-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
         throw ($tool + ' did not end within ' + $seconds + ' s')
     }
     $text = $encoding.GetString($out) + $encoding.GetString($err)
-    foreach ($line in $text.TrimEnd().Split([char]10)) { Say 'raw' $id $process.ExitCode $line.TrimEnd([char]13) }
+    foreach ($line in $text.TrimEnd().Split([char]10)) { Say 'raw' $id $process.ExitCode ($line.TrimEnd([char]13)) }
     $global:RollwardExit = $process.ExitCode
 }
 

@@ -6,7 +6,7 @@
 # Answers
 #   time  UTC
 #   windows  VERSION  LANGUAGE           such as 6.0.6002.0 and en-US: the language of Windows itself
-#   powershell  VERSION                  1.0 or 2.0
+#   powershell  VERSION  BITS            1.0 or 2.0; 32 or 64: one of 32 bits sees another registry
 #   login  NAME  DOMAIN  ADMINISTRATOR   who ssh logged in as; True or False: it is a domain's account, it has an
 #                                        administrator's rights
 #   tool  NAME  True|False               cluster.exe, msiexec.exe: whether it is in the PATH
@@ -17,11 +17,6 @@
 #   start-limit  MILLISECONDS            ServicesPipeTimeout, empty where Windows' own 30 s count
 # Unknown parts
 #   windows, powershell, login, tool:NAME, installer-start, revocation, crl, start-limit
-function Get-Value([string]$key, [string]$name) {
-    if (-not (Test-Path -LiteralPath $key)) { return $null }
-    return (Get-Item -LiteralPath $key).GetValue($name, $null)
-}
-
 Say 'time' (Format-Time ([DateTime]::UtcNow))
 Attempt 'windows' {
     Say 'windows' ([Environment]::OSVersion.Version) ([Globalization.CultureInfo]::InstalledUICulture.Name)
@@ -30,7 +25,7 @@ Attempt 'powershell' {
     # PowerShell 1.0 has no $PSVersionTable.
     $version = '1.0'
     if (Test-Path 'Variable:PSVersionTable') { $version = (Get-Variable 'PSVersionTable').Value['PSVersion'] }
-    Say 'powershell' $version
+    Say 'powershell' $version ([IntPtr]::Size * 8)
 }
 Attempt 'login' {
     $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
@@ -48,10 +43,10 @@ foreach ($tool in @('cluster.exe', 'msiexec.exe')) {
     }
 }
 Attempt 'installer-start' {
-    Say 'installer-start' (Get-Value 'HKLM:\SYSTEM\CurrentControlSet\Services\MSIServer' 'Start')
+    Say 'installer-start' (Read-Value 'HKLM:\SYSTEM\CurrentControlSet\Services\MSIServer' 'Start')
 }
 Attempt 'revocation' {
-    $state = Get-Value 'HKCU:\Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing' 'State'
+    $state = Read-Value 'HKCU:\Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing' 'State'
     if ($state -eq $null) { $state = 0x23c00 }
     Say 'revocation' ([int]$state).ToString('x8')
 }
@@ -65,5 +60,5 @@ foreach ($server in @(Get-Inputs 'crl')) {
     }
 }
 Attempt 'start-limit' {
-    Say 'start-limit' (Get-Value 'HKLM:\SYSTEM\CurrentControlSet\Control' 'ServicesPipeTimeout')
+    Say 'start-limit' (Read-Value 'HKLM:\SYSTEM\CurrentControlSet\Control' 'ServicesPipeTimeout')
 }

@@ -38,12 +38,6 @@ $software = 'HKLM:\SOFTWARE\Microsoft'
 $product = $software + '\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products\461C2B4266EDEF444B864AD6D9E5B613'
 $script:bin = $null
 
-function Read-Value([string]$key, [string]$name) {
-    if (-not (Test-Path -LiteralPath $key)) { return $null }
-    $opened = Get-Item -LiteralPath $key
-    return $opened.GetValue($name, $null)
-}
-
 Attempt 'exsetup' {
     $path = Read-Value ($software + '\Exchange\v8.0\Setup') 'MsiInstallPath'
     if ($path) { $script:bin = [IO.Path]::Combine([IO.Path]::Combine($path, 'Bin'), 'ExSetup.exe') }
@@ -58,7 +52,7 @@ Attempt 'patches' {
     if (Test-Path -LiteralPath $patches) {
         foreach ($patch in @(Get-ChildItem -LiteralPath $patches)) {
             if ($patch -eq $null) { continue }
-            Say 'patch' $patch.PSChildName $patch.GetValue('DisplayName', '') $patch.GetValue('Installed', '')
+            Say 'patch' $patch.PSChildName ($patch.GetValue('DisplayName', '')) ($patch.GetValue('Installed', ''))
         }
     }
     Say 'done' 'patches'
