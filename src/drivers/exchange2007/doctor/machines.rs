@@ -93,7 +93,8 @@ pub(super) fn clocks(of: &Evidence<'_>) -> Finding {
         let apart = time.duration_since(at).as_secs();
         match apart.abs() <= CLOCKS_AGREE {
             true => Ok(()),
-            false => warning(format!("{name} is {apart} s ahead of this host")),
+            false if apart > 0 => warning(format!("{name} is {apart} s ahead of this host")),
+            false => warning(format!("{name} is {} s behind this host", apart.abs())),
         }
     };
     together(all.map(verdict), "all within a minute of this host's", fix)
