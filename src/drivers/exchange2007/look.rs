@@ -186,7 +186,8 @@ fn standalone(asked: &Asked, raw: &Raw, at: Time) -> Observation {
             match said.heard().and_then(|(answer, at)| machine::is_itself(name, answer).map(|()| at)) {
                 Ok(at) => {
                     (node.membership, node.paused) = (Known::seen(Membership::Up, at), Known::seen(false, at));
-                    node.cluster_service = Known::seen(false, at);
+                    // It needs none, so none is to be started.
+                    node.cluster_service = Known::seen(true, at);
                 }
                 Err(why) => node.membership = Known::unknown(why),
             }
