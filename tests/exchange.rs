@@ -3,4 +3,7 @@
 //! The tools are `tests/twin/`, one program that `cargo test` builds as an example.
 
 mod host;
+mod look;
+mod practice;
+mod scripts;
 mod tools;

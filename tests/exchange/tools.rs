@@ -1,8 +1,10 @@
 //! What the twin's tools say, against the layouts of the reference.
 
+use std::path::Path;
+
 use serde_json::json;
 
-use super::host::Twin;
+use super::host::{Said, Twin};
 
 const HEAD: &str = r#"apiVersion: rollward/v1
 kind: Policy
@@ -235,4 +237,52 @@ EXNODE1              1 Aktiv
     let denied = twin.on("EXNODE1", "cluster.exe", &["res"]);
     assert_eq!((denied.code, &*denied.out), (5, "Zugriff verweigert\r\n"));
     assert_eq!(twin.on("", "ssh", &["EXNODE2", "cluster.exe"]).err, "Permission denied (publickey).\n");
+}
+
+const SHELL: [&str; 3] = ["-NoProfile", "-NonInteractive", "-EncodedCommand"];
+
+/// PowerShell takes its command as base64 of little-endian UTF-16.
+fn encoded(command: &str) -> String {
+    let bytes: Vec<u8> = command.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)
+}
+
+#[test]
+#[should_panic(expected = "the command is not the bootstrap")]
+fn powershell_runs_nothing_but_the_bootstrap() {
+    let command = encoded("Get-Process");
+    Twin::new(&pair()).on("mgmt1", "powershell.exe", &[&SHELL[..], &[&command]].concat());
+}
+
+#[test]
+#[should_panic(expected = "without -NonInteractive")]
+fn powershell_must_not_be_able_to_ask() {
+    Twin::new(&pair()).on("mgmt1", "powershell.exe", &["-NoProfile", "-EncodedCommand", &encoded("")]);
+}
+
+/// A request with this script's text, to the driver's own bootstrap.
+fn asked(text: &str) -> Said {
+    let twin = Twin::new(&pair());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drivers/exchange2007/scripts");
+    let command = encoded(&std::fs::read_to_string(folder.join("bootstrap.ps1")).unwrap());
+    let script = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+    let request = format!("rollward-request\t1\tcluster\nscript\t{script}\ninput\tserver\tEXNODE1\nend\t3\n");
+    twin.told("mgmt1", "powershell.exe", &[&SHELL[..], &[&command]].concat(), &request)
+}
+
+#[test]
+#[should_panic(expected = "does not name '/priv', from which the twin answers")]
+fn powershell_answers_from_nothing_that_the_script_does_not_ask() {
+    asked(
+        "Ask-Native 'cluster.exe' @('/cluster:' + $server, 'node', 'group', 'resource')  # '/cluster:' + $server 'node' 'group' 'resource'",
+    );
+}
+
+#[test]
+fn powershell_answers_a_script_in_the_wire_form() {
+    let answer = asked("'cluster.exe' '/cluster:' + $server 'node' 'group' 'resource' '/priv'").out;
+    let lines: Vec<&str> = answer.lines().collect();
+    assert_eq!(lines[0], "rollward-answer\t1\tcluster");
+    assert!(lines.contains(&"raw\tnode:EXNODE1\t0\tEXNODE1              1 Up"), "{answer}");
+    assert_eq!(*lines.last().unwrap(), format!("end\t{}", lines.len() - 1));
 }

@@ -1,7 +1,7 @@
 //! The folder that all processes of one twin share: worlds, what they are called, and what goes wrong.
 //!
 //! `truth.yaml` declares the clusters as the simulator has them, and is what is true; `estate.json` says how they are
-//! reached; `properties.json` holds the clusters' private properties.
+//! reached; `properties.json` holds the clusters' private properties; `hosts/NAME/` is a machine's disk.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -34,6 +34,9 @@ pub struct Setup {
     pub network_names: BTreeMap<ClusterName, String>,
     /// The share that is every cluster's witness.
     pub witness: String,
+    /// How long scripts wait for a tool, in seconds; what the script says if absent.
+    #[serde(default)]
+    pub patience_seconds: Option<u64>,
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
@@ -50,6 +53,7 @@ pub type Properties = BTreeMap<ClusterName, BTreeMap<String, String>>;
 pub struct Estate {
     pub setup: Setup,
     folder: PathBuf,
+    desired: Arc<Desired>,
     worlds: BTreeMap<ClusterName, Kept>,
     pub properties: Properties,
     now: Time,
@@ -104,7 +108,7 @@ impl Estate {
         }
         let properties = folder.join("properties.json");
         let properties = if properties.exists() { read_json(&properties)? } else { Properties::new() };
-        Ok(Self { setup, folder, worlds, properties, now, lock })
+        Ok(Self { setup, folder, desired, worlds, properties, now, lock })
     }
 
     /// Keeps what was done.
@@ -122,6 +126,16 @@ impl Estate {
         std::thread::sleep(a_while);
         *self = Self::open()?;
         Ok(())
+    }
+
+    /// The cluster as declared.
+    pub fn declared(&self, cluster: &ClusterName) -> Option<&desired::Cluster> {
+        self.desired.clusters.get(cluster).map(|cluster| &**cluster)
+    }
+
+    /// All that is declared.
+    pub fn desired(&self) -> &Desired {
+        &self.desired
     }
 
     /// A cluster's truth.
@@ -164,6 +178,11 @@ impl Estate {
     /// The cluster's network name.
     pub fn network_name(&self, cluster: &ClusterName) -> String {
         self.setup.network_names.get(cluster).cloned().unwrap_or_else(|| cluster.as_str().to_uppercase())
+    }
+
+    /// A file or folder on a machine's disk.
+    pub fn disk(&self, machine: &NodeName) -> PathBuf {
+        self.folder.join("hosts").join(machine.as_str())
     }
 }
 

@@ -8,9 +8,9 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
-    /// `ssh` or `cluster.exe`.
+    /// `ssh`, `cluster.exe` or `powershell.exe`.
     pub of: String,
-    /// Words of its command line: with others it works.
+    /// Words of its command line, or of what `powershell.exe` is asked to run: with others it works.
     #[serde(default)]
     pub asked: String,
     /// The machine on which it goes wrong; any if absent.
@@ -34,6 +34,10 @@ pub enum Trouble {
     EndsWith { code: u8, saying: String },
     /// It speaks German.
     SpeaksGerman,
+    /// What a cmdlet says is this error.
+    Refuses { cmdlet: String, saying: String },
+    /// What it says comes after this: a logon script, a banner.
+    SaysFirst { text: String },
 }
 
 /// The troubles that a tool is in.

@@ -1,9 +1,10 @@
 //! A twin of an estate of Exchange 2007 clusters: what answers on their hosts, as real processes.
 //!
 //! One program under several names, as a busybox is: `ssh` is the way in, as OpenSSH for Windows has it; `cluster.exe`
-//! is what is found there; `hand` is a person's hand, for tests. Each process opens the simulator's worlds under a lock,
-//! lets real time pass in them, does what it is asked to, and keeps them. What they say is made from a reference of
-//! those tools.
+//! and `powershell.exe`, with the results of the Exchange cmdlets, are what is found there; `hand` is a person's hand,
+//! for tests. Each process opens the simulator's worlds under a lock, lets real time pass in them, does what it is asked
+//! to, and keeps them. What they say is made from a reference of those tools, and shares nothing with the driver that
+//! reads it but the driver's own scripts, which `powershell.exe` must be given.
 //!
 //! `cargo test` builds it; with `cargo test --test integration` run `cargo build --example twin` first.
 
@@ -11,8 +12,11 @@ mod cluster;
 mod estate;
 mod faults;
 mod resources;
+mod scripts;
+mod shell;
 mod ssh;
 mod tables;
+mod wire;
 mod words;
 
 use std::path::Path;
@@ -29,8 +33,9 @@ fn main() -> ExitCode {
     let done = match name {
         "ssh" => ssh::run(&args),
         "cluster.exe" => cluster::run(&args),
+        "powershell.exe" => shell::run(&args),
         "hand" => hand(&args),
-        other => Err(format!("it stands in for ssh and cluster.exe, and not for {other:?}")),
+        other => Err(format!("it stands in for ssh, cluster.exe and powershell.exe, and not for {other:?}")),
     };
     match done {
         Ok(code) => ExitCode::from(code),
