@@ -33,7 +33,8 @@ impl Twin {
             "began": now(),
             "managementHost": "mgmt1",
             "witness": r"\\HUB1\MNS_FSW",
-            "patienceSeconds": 5,
+            // Nothing here hangs unless it is told to, however busy the machine is.
+            "patienceSeconds": 60,
         });
         let setup = setup.as_object().cloned().unwrap_or_default();
         all.as_object_mut().unwrap().extend(setup);

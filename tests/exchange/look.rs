@@ -99,7 +99,8 @@ fn unknown(seen: &Value) -> BTreeMap<String, String> {
 /// With this going wrong, these facts are unknown for that reason, and some step or the whole waits for them.
 #[track_caller]
 fn unreadable(fault: Value, facts: &[&str], why: &str) {
-    let twin = Twin::with(&pair(), json!({"faults": [fault], "patienceSeconds": 1}));
+    let patience = if fault["it"] == "hangs" { 1 } else { 60 };
+    let twin = Twin::with(&pair(), json!({"faults": [fault], "patienceSeconds": patience}));
     let manifests = twin.declare();
     let unknown = unknown(&twin.asked(&["observe", "mbx-ccr-01", "--manifests", &manifests]));
     for fact in facts {

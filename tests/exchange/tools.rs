@@ -32,7 +32,7 @@ spec:
       startAt: 2017-04-01T00:00:00Z
       exact: true
       quorum: {model: fileShare}
-      durations: {groupOnline: 3s}
+      durations: {groupOnline: 8s}
       nodes:
         EXNODE1: {version: 8.3.264.0, owns: [Cluster Group]}
         EXNODE2: {version: 8.3.264.0, owns: [MBXCMS1], paused: true}
