@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
-use rollward::drivers::simulator::world::{Event, Fate, PausedBy};
-use rollward::model::{Action, HandoffStyle, Known, MarkKind, NodeName, RuleName, Standing};
+use rollward::drivers::simulator::world::{Event, Fate, PausedBy, World};
+use rollward::model::{Action, GroupName, HandoffStyle, Known, MarkKind, NodeName, RuleName, Standing};
 use rollward::observed::{Observation, effect};
 use rollward::plan::{self, Decision};
 use rollward::reconcile::Input;
@@ -50,6 +50,20 @@ const REFUSE_FINISHING: &[RuleName] = &[
     RuleName::InProgress,
     RuleName::Fresh,
 ];
+
+/// A role that we stopped can start neither where it is nor where it was stopped for: that waits for people, and for
+/// nothing of ours. Either node is dead or a person has paused it; or, of the second, somebody's installer works there
+/// or the network is cut between the two.
+fn has_nowhere(world: &World, role: &GroupName, to: &NodeName) -> bool {
+    let Some(group) = world.groups.get(role) else { return false };
+    let closed = |node: &NodeName| {
+        let paused = world.nodes.get(node).is_some_and(|n| n.paused == Some(PausedBy::Person));
+        paused || !world.is_member(node)
+    };
+    let rival = world.nodes.get(to).is_some_and(|n| n.rival.is_some());
+    let cut = world.apart.contains(&group.owner) != world.apart.contains(to);
+    closed(&group.owner) && (closed(to) || rival || cut)
+}
 
 impl Ends {
     /// The number of the end that it comes to from here.
@@ -216,7 +230,10 @@ impl Search {
         for mark in world.store.marks.iter().filter(|m| m.kind.is_controllers()) {
             let quarantine = matches!(mark.kind, MarkKind::Quarantine { .. });
             waits |= quarantine || excused(mark.kind.node());
-            if !quarantine && !excused(mark.kind.node()) {
+            let nowhere =
+                matches!(&mark.kind, MarkKind::StoppedRole { group, to, .. } if has_nowhere(&world, group, to));
+            waits |= nowhere;
+            if !quarantine && !nowhere && !excused(mark.kind.node()) {
                 end.wrong.push(format!("left behind: {mark}"));
             }
         }

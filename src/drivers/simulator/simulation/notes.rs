@@ -144,12 +144,18 @@ impl Simulation {
             if group.kind != GroupKind::Role {
                 continue;
             }
-            let duty = (self.state.world.store.marks.iter())
-                .any(|m| matches!(&m.kind, MarkKind::StoppedRole { group, .. } if group == name));
+            let duty = self.state.world.store.marks.iter().find_map(|m| match &m.kind {
+                MarkKind::StoppedRole { group, to, .. } if group == name => Some(to),
+                _ => None,
+            });
             // A role that a person stopped is not down: nobody misses it.
-            let down = group.state != GroupState::Online && (group.wanted || duty);
+            let down = group.state != GroupState::Online && (group.wanted || duty.is_some());
             let world = &self.state.world;
-            let startable = duty && !group.wanted && world.is_member(&group.owner) && !world.is_handled(name);
+            // Where it has arrived, and a person has paused that node, nobody but they can let it start.
+            let shut = duty == Some(&group.owner)
+                && world.nodes.get(&group.owner).is_some_and(|n| n.paused == Some(PausedBy::Person));
+            let startable =
+                duty.is_some() && !group.wanted && world.is_member(&group.owner) && !shut && !world.is_handled(name);
             if !self.state.roles.contains_key(name) {
                 self.state.roles.insert(name.clone(), RoleNotes::default());
             }

@@ -220,6 +220,23 @@ fn a_role_that_a_person_moves_while_it_is_being_stopped_arrives_stopped() {
 }
 
 #[test]
+fn a_role_that_cannot_be_started_is_as_stopped_as_it_was() {
+    let mut s = Story::ccr("");
+    let at_most = Duration::from_secs(600);
+    s.done(Action::StopRole { group: g("MBX1"), node: n("N1"), to: n("N2"), at_most });
+    s.begin(Action::StartRole { group: g("MBX1"), node: n("N1") }, Vec::new());
+    s.poke("pause N1").expect("done");
+    s.wait(9);
+    assert_eq!(s.state("MBX1"), GroupState::Offline);
+    s.poke("crash N1").expect("done");
+    s.poke("boot N1").expect("done");
+    s.wait(9);
+    assert_eq!(s.state("MBX1"), GroupState::Offline, "nobody wants it");
+    let duty = s.world().store.marks.iter().any(|m| matches!(&m.kind, MarkKind::StoppedRole { .. }));
+    assert!(duty, "it is to be started still");
+}
+
+#[test]
 fn failback_pulls_a_role_to_the_node_that_we_resume_and_is_foreseen() {
     let mut s = Story::ccr("groups: {MBX1: {failbackTo: N2, copyQueueLength: 0}}\n");
     s.done(pause("N2"));

@@ -287,20 +287,18 @@ impl World {
     }
 
     fn role_starts(&mut self, node: &NodeName, name: &GroupName, at: Time) {
+        let Some(possible) = self.groups.get(name).map(|group| self.may_come_up(group)) else { return };
         let Some(group) = self.groups.get_mut(name) else { return };
-        group.wanted = true;
-        group.dismounted = false;
-        let (state, possible) = match self.groups.get(name) {
-            Some(group) => (self.reachable_state(group), self.may_come_up(group)),
-            None => return,
-        };
         if !possible {
-            if let Some(group) = self.groups.get_mut(name) {
-                group.state = GroupState::Offline;
-            }
+            // It is as stopped as it was.
+            group.state = GroupState::Offline;
             return self.fail(node, Failure::new("start failed: the node cannot bring it up"), at);
         }
-        if let Some(group) = self.groups.get_mut(name) {
+        group.wanted = true;
+        group.dismounted = false;
+        if let Some(state) = self.groups.get(name).map(|group| self.reachable_state(group))
+            && let Some(group) = self.groups.get_mut(name)
+        {
             group.state = state;
         }
         if self.has_quorum() {
