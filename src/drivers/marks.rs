@@ -17,7 +17,8 @@ pub(super) fn write_claim(claim: &Claim) -> String {
     format!("{}@{holder}#{}", claim.epoch, claim.heartbeat)
 }
 
-/// Reads a claim that was written so; nothing if it makes no sense.
+/// Reads a claim that was written so; nothing if it makes no sense. Any sign may be written as `%` and two digits: a stack
+/// whose tools part words by spaces writes `%20` for one.
 pub(super) fn read_claim(text: &str) -> Option<Claim> {
     let (epoch, rest) = text.split_once('@')?;
     let (holder, heartbeat) = rest.rsplit_once('#')?;
@@ -45,6 +46,9 @@ mod tests {
             assert!(!text.contains(['\'', '"', '<', '&']), "{text}");
             assert_eq!(read_claim(&text), Some(claim));
         }
+        let spaced = Claim { epoch: 7, holder: Holder::new("my vm"), heartbeat: 12 };
+        assert_eq!(read_claim("7@my%20vm#12"), Some(spaced.clone()));
+        assert_eq!(write_claim(&spaced), "7@my vm#12", "what stands in stores is compared with it");
         for nonsense in ["", "7", "7@x", "x@y#1", "7@%4#1", "7@%zz#1", "7@x#y"] {
             assert_eq!(read_claim(nonsense), None, "{nonsense}");
         }

@@ -10,12 +10,6 @@ use super::host::Twin;
 /// Golden scenarios whose first look and plan a real cluster of this family could show.
 const THEMES: [&str; 3] = ["ccr", "scc", "scr"];
 
-/// Those that cannot be seen so, with the reason.
-const LEFT_OUT: &[(&str, &str)] = &[
-    // Nothing is kept yet of who is in charge of a host that is no cluster.
-    ("scr/target-down", "whether a dead standby host is claimed"),
-];
-
 fn scenarios() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
     let mut found = Vec::new();
@@ -63,9 +57,6 @@ fn golden_scenarios_begin_with_the_same_plan() {
     let mut wrong = Vec::new();
     let mut same = 0;
     for (name, path) in scenarios() {
-        if LEFT_OUT.iter().any(|(left, _)| *left == name) {
-            continue;
-        }
         let twin = Twin::new(&truth(&path));
         let simulated = gist(&twin.asked(&["plan", twin.path("truth.yaml").to_str().unwrap()]));
         let through = gist(&twin.asked(&["plan", &twin.declare()]));

@@ -91,13 +91,6 @@ fn good(evidence: impl Into<String>) -> Finding {
 /// The worst of several verdicts, with all that is as bad; what is fine if none has anything to say.
 fn together(verdicts: impl Iterator<Item = Verdict>, fine: &str, fix: &'static str) -> Finding {
     let wrong: Vec<(ReadinessState, String)> = verdicts.filter_map(Result::err).collect();
-    // Bad is certain; what is unknown may be.
-    let rank = |state: ReadinessState| match state {
-        ReadinessState::Bad => 3,
-        ReadinessState::Unknown => 2,
-        ReadinessState::Warning => 1,
-        ReadinessState::Good => 0,
-    };
     match wrong.iter().map(|(state, _)| *state).max_by_key(|state| rank(*state)) {
         None => good(fine),
         Some(worst) => {
@@ -105,6 +98,21 @@ fn together(verdicts: impl Iterator<Item = Verdict>, fine: &str, fix: &'static s
             (worst, said, fix)
         }
     }
+}
+
+/// How bad a state is. Bad is certain; what is unknown may be.
+fn rank(state: ReadinessState) -> u8 {
+    match state {
+        ReadinessState::Bad => 3,
+        ReadinessState::Unknown => 2,
+        ReadinessState::Warning => 1,
+        ReadinessState::Good => 0,
+    }
+}
+
+/// The worst of several verdicts.
+fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    verdicts.filter_map(Result::err).max_by_key(|(state, _)| rank(*state)).map_or(Ok(()), Err)
 }
 
 fn bad(said: impl Into<String>) -> Verdict {

@@ -57,13 +57,15 @@ impl Asked {
 
     /// A machine as the manifest spells it: Windows takes no account of case, and may add a domain.
     pub(super) fn node(&self, said: &str) -> NodeName {
-        let known = self.nodes.keys().find(|node| same_machine(node.as_str(), said));
+        let exact = self.nodes.keys().find(|node| node.as_str() == said);
+        let known = exact.or_else(|| self.nodes.keys().find(|node| same_machine(node.as_str(), said)));
         known.cloned().unwrap_or_else(|| NodeName::new(said))
     }
 
     /// A group as the manifest spells it.
     pub(super) fn group(&self, said: &str) -> GroupName {
-        let known = self.groups.keys().find(|group| same_name(group.as_str(), said));
+        let exact = self.groups.keys().find(|group| group.as_str() == said);
+        let known = exact.or_else(|| self.groups.keys().find(|group| same_name(group.as_str(), said)));
         known.cloned().unwrap_or_else(|| GroupName::new(said))
     }
 }
@@ -177,38 +179,46 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
 
 /// A host that is no cluster: its machine, and a group of its own name if it has a mounted database, which serves users.
 fn standalone(asked: &Asked, raw: &Raw, at: Time) -> Observation {
-    let mut nodes = BTreeMap::new();
-    let mut groups = BTreeMap::new();
-    for name in asked.nodes.keys() {
-        let mut node = Node::unknown(&"it was not asked".into());
-        if let Some(said) = raw.nodes.get(name) {
-            machine::seen_by_itself(&mut node, name, asked, said);
-            match said.heard().and_then(|(answer, at)| machine::is_itself(name, answer).map(|()| at)) {
-                Ok(at) => {
-                    (node.membership, node.paused) = (Known::seen(Membership::Up, at), Known::seen(false, at));
-                    // It needs none, so none is to be started.
-                    node.cluster_service = Known::seen(true, at);
-                }
-                Err(why) => node.membership = Known::unknown(why),
-            }
-        }
-        node.replication_suspended = Known::seen(false, at);
-        nodes.insert(name.clone(), node);
-        groups.extend(mailbox::of_host(asked, raw, name));
-    }
-    let standalone = Quorum { standalone: true, node_votes: 1, needed: 0, witness: None };
-    // There is no store that could hold any.
-    let (claim, marks) = (Known::seen(None, at), Known::seen(Vec::new(), at));
-    Observation {
+    let mut seen = Observation {
         cluster: asked.cluster.clone(),
         at,
         views: Vec::new(),
-        quorum: Known::seen(standalone, at),
-        claim,
-        marks,
-        nodes,
-        groups,
+        quorum: Known::seen(Quorum { standalone: true, node_votes: 1, needed: 0, witness: None }, at),
+        // What there could be is kept on the host itself.
+        claim: Known::seen(None, at),
+        marks: Known::seen(Vec::new(), at),
+        nodes: BTreeMap::new(),
+        groups: BTreeMap::new(),
+    };
+    for name in asked.nodes.keys() {
+        let mut node = Node::unknown(&"it was not asked".into());
+        let said = raw.nodes.get(name);
+        if let Some(said) = said {
+            machine::seen_by_itself(&mut node, name, asked, said);
+        }
+        let heard = said.ok_or_else(|| format!("{name} was not asked")).and_then(Said::heard);
+        let heard = heard.and_then(|(answer, at)| machine::is_itself(name, answer).map(|()| (answer, at)));
+        match heard.clone().and_then(|(answer, at)| machine::is_in_no_cluster(name, answer).map(|()| at)) {
+            Ok(at) => {
+                (node.membership, node.paused) = (Known::seen(Membership::Up, at), Known::seen(false, at));
+                // It needs none, so none is to be started.
+                node.cluster_service = Known::seen(true, at);
+            }
+            Err(why) => {
+                (node.membership, node.paused) = (Known::unknown(why.as_str()), Known::unknown(why.as_str()));
+                if heard.is_ok() {
+                    seen.quorum = Known::unknown(why);
+                }
+            }
+        }
+        if let Err(why) = heard.and_then(|(answer, _)| machine::keeps_nothing(answer)) {
+            (seen.claim, seen.marks) = (Known::unknown(why.as_str()), Known::unknown(why));
+        }
+        node.replication_suspended = Known::seen(false, at);
+        seen.nodes.insert(name.clone(), node);
+        seen.groups.extend(mailbox::of_host(asked, raw, name));
     }
+    seen
 }
 
 /// The membership as a node's own cluster service has it. One that has no quorum has ended, so who answers has it.
@@ -270,12 +280,18 @@ fn groups(asked: &Asked, raw: &Raw, tables: &Result<Tables, String>) -> BTreeMap
             groups.insert(name.clone(), group(&name, row, asked, raw, tables));
         }
     }
-    for name in asked.groups.keys() {
+    for (name, declared) in &asked.groups {
         let why: Arc<str> = match tables {
             Ok(_) => format!("the cluster has no group {name}: see `cluster.exe group`, and mend `groups`").into(),
             Err(why) => why.as_str().into(),
         };
-        groups.entry(name.clone()).or_insert_with(|| Group::unknown(&why));
+        groups.entry(name.clone()).or_insert_with(|| {
+            let mut group = Group::unknown(&why);
+            if declared.kind == GroupKind::Role {
+                group.copies = mailbox::unseen(&group, asked, &why);
+            }
+            group
+        });
     }
     groups
 }
@@ -283,6 +299,8 @@ fn groups(asked: &Asked, raw: &Raw, tables: &Result<Tables, String>) -> BTreeMap
 fn group(name: &GroupName, row: &Row, asked: &Asked, raw: &Raw, tables: &Tables) -> Group {
     let at = tables.at;
     let known = tables.nodes.keys().map(|node| asked.node(node)).collect::<BTreeSet<_>>();
+    let declared = asked.groups.get(name).map(|group| group.kind);
+    let undeclared = || format!("{name} is not declared, so the Exchange tools were not asked: mend `groups`");
     let mut group = Group {
         kind: Known::unknown("the cluster does not say what a group is for; the manifest does"),
         owner: Known::seen(Some(asked.node(&row.owner)), at),
@@ -297,10 +315,32 @@ fn group(name: &GroupName, row: &Row, asked: &Asked, raw: &Raw, tables: &Tables)
         backup: Known::seen(false, at),
         failback_to: failback(row, asked, raw, tables),
     };
-    if asked.groups.get(name).is_some_and(|group| group.kind == GroupKind::Role) {
-        mailbox::add(&mut group, name, asked, raw);
+    match (declared, of_exchange(row, tables)) {
+        (Some(GroupKind::Role), _) => mailbox::add(&mut group, name, asked, raw),
+        (Some(GroupKind::Auxiliary), None) => {}
+        (Some(GroupKind::Auxiliary), Some(resource)) => {
+            let why: Arc<str> = format!(
+                "{name} is declared auxiliary, and has the resource {resource:?}: a clustered mailbox server is a role"
+            )
+            .into();
+            group.state = Known::unknown(Arc::clone(&why));
+            group.standby_copies = Known::unknown(Arc::clone(&why));
+            group.backup = Known::unknown(why);
+        }
+        (None, _) => {
+            group.standby_copies = Known::unknown(undeclared());
+            group.backup = Known::unknown(undeclared());
+        }
     }
     group
+}
+
+/// A resource of the group that only a clustered mailbox server has, if it shows one.
+pub(super) fn of_exchange<'t>(row: &Row, tables: &'t Tables) -> Option<&'t str> {
+    let begins = |name: &str| name.get(..9).is_some_and(|begin| begin.eq_ignore_ascii_case("Exchange "));
+    let resources = tables.resources.iter().flatten();
+    let mut own = resources.filter(|resource| resource.group.as_ref() == Some(&row.name));
+    own.find(|resource| begins(&resource.name)).map(|resource| resource.name.as_str())
 }
 
 /// The nodes that every resource of the group may be on.
@@ -331,8 +371,8 @@ fn possible(
     owners().map_or_else(Known::unknown, |owners| Known::seen(Arc::new(owners), tables.at))
 }
 
-/// Where the cluster moves the group back to by itself: to the first of its preferred owners, if failback is allowed. A
-/// window for that only says when.
+/// Where the cluster moves the group back to by itself: to its preferred owner, if failback is allowed. A window for that
+/// only says when. Of several, nobody can tell which it takes, unless the group is on the first.
 fn failback(row: &Row, asked: &Asked, raw: &Raw, tables: &Tables) -> Known<Option<NodeName>> {
     let read = || -> Result<(Option<NodeName>, Time), String> {
         let (answer, at) = raw.groups.as_ref().ok_or("the groups were not asked about")?.heard()?;
@@ -344,7 +384,14 @@ fn failback(row: &Row, asked: &Asked, raw: &Raw, tables: &Tables) -> Known<Optio
             1 => {
                 let preferred = answer.raw(&format!("group-owners:{}", row.name))?;
                 let preferred = tables::owners(&preferred, &tables.nodes)?;
-                Ok((preferred.first().map(|node| asked.node(node)), at))
+                match preferred.as_slice() {
+                    [first, _, ..] if !same_name(first, &row.owner) => Err(format!(
+                        "{} goes back by itself to one of {}: which one cannot be told",
+                        row.name,
+                        preferred.join(", ")
+                    )),
+                    others => Ok((others.first().map(|node| asked.node(node)), at)),
+                }
             }
             other => Err(format!("{} has an AutoFailbackType that is not known: {other}", row.name)),
         }
@@ -377,7 +424,9 @@ fn share(asked: &Asked, raw: &Raw, tables: &Tables) -> Result<BTreeSet<NodeName>
     let mut shares = Vec::new();
     for resource in tables.resources.as_ref().map_err(Clone::clone)?.iter().filter(|r| is_asked(r, asked)) {
         let properties = answer.raw(&format!("resource-private:{}", resource.name))?;
-        let properties = tables::properties(&properties, &resource.name)?;
+        // What else is there is nobody's business, and may hold anything.
+        let witness: Vec<&str> = properties.into_iter().filter(|line| !is_no_witness(line)).collect();
+        let properties = tables::properties(&witness, &resource.name)?;
         let share = WITNESSES.iter().find_map(|name| properties.get(*name));
         shares.extend(share.filter(|share| !share.is_empty()).map(|share| (share.clone(), resource)));
     }

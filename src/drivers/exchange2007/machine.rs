@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::look::{Asked, Said, same_machine, same_name};
 use super::software;
 use super::spec::StartType;
-use super::wire::Answer;
+use super::wire::{Answer, flag};
 use crate::model::{Known, NodeName, PackageName, Time};
 use crate::observed::{Disk, Node, Services};
 
@@ -50,14 +50,6 @@ pub(super) fn is_itself(name: &NodeName, answer: &Answer) -> Result<(), String> 
 
 fn known<T>(value: Result<T, String>, at: Time) -> Known<T> {
     value.map_or_else(Known::unknown, |value| Known::seen(value, at))
-}
-
-fn flag(value: &str) -> Result<bool, String> {
-    match value {
-        "True" => Ok(true),
-        "False" => Ok(false),
-        other => Err(format!("{other:?} is neither True nor False")),
-    }
 }
 
 /// Whether a service runs. One on its way is neither here nor there.
@@ -139,14 +131,13 @@ fn start_type(number: &str) -> Option<StartType> {
 fn services(answer: &Answer, asked: &Asked) -> Result<Services, String> {
     answer.done("services")?;
     let seen = answer.all::<3>("service")?;
+    if let Some(why) = answer.failures("service:").into_iter().next() {
+        return Err(why);
+    }
     let declared = &asked.spec.services;
     let mut differing = BTreeMap::new();
     for (name, meant) in declared {
         let Some([_, start, state]) = seen.iter().find(|[service, ..]| same_name(service, name)) else {
-            let why = answer.why(&format!("service:{name}"));
-            if !why.starts_with("it did not say") {
-                return Err(why);
-            }
             differing.insert(name.clone(), format!("not there, meant to be {}", meant.start.word()));
             continue;
         };
@@ -170,13 +161,28 @@ fn services(answer: &Answer, asked: &Asked) -> Result<Services, String> {
     Ok(Services { baseline_saved: !declared.is_empty(), differing })
 }
 
+/// That a host which is declared to be no cluster is in none: its cluster service is not there, or does not run.
+///
+/// # Errors
+/// It is in one, or does not say.
+pub(super) fn is_in_no_cluster(name: &NodeName, answer: &Answer) -> Result<(), String> {
+    answer.done("services")?;
+    if let Some(why) = answer.failures(&format!("service:{CLUSTER_SERVICE}")).into_iter().next() {
+        return Err(why);
+    }
+    let all = answer.all::<3>("service")?;
+    match all.iter().find(|[service, ..]| same_name(service, CLUSTER_SERVICE)) {
+        None | Some([_, _, "Stopped"]) => Ok(()),
+        Some([_, _, state]) => Err(format!(
+            "{name} is in a cluster: its service {CLUSTER_SERVICE} is {}; declare `cluster`, `quorum` and all of its nodes",
+            state.to_lowercase()
+        )),
+    }
+}
+
 /// What we keep on a node. This version writes nothing there: what is there is a newer one's, and makes no sense to it.
 fn kept(node: &mut Node, answer: &Answer, at: Time) {
-    let found = answer.done("kept").and_then(|()| match answer.all::<2>("kept")?.first() {
-        None => Ok(()),
-        Some([file, _]) => Err(format!("what another version keeps on it ({file}) is not known to this one")),
-    });
-    match found {
+    match keeps_nothing(answer) {
         Ok(()) => {
             node.work = Known::seen(None, at);
             node.tries = Known::seen(Vec::new(), at);
@@ -191,5 +197,17 @@ fn kept(node: &mut Node, answer: &Answer, at: Time) {
             node.verified = Known::unknown(why.as_str());
             node.epoch_seen = Known::unknown(why);
         }
+    }
+}
+
+/// That a node keeps nothing of ours.
+///
+/// # Errors
+/// Another version's things are there, or it was not seen.
+pub(super) fn keeps_nothing(answer: &Answer) -> Result<(), String> {
+    answer.done("kept")?;
+    match answer.all::<2>("kept")?.first() {
+        None => Ok(()),
+        Some([file, _]) => Err(format!("what another version keeps on it ({file}) is not known to this one")),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::look::{Asked, Raw, same_machine};
-use super::wire::Answer;
+use super::wire::{Answer, flag};
 use crate::model::{ClusterName, GroupName, Known, NodeName, NodeRef, Time};
 use crate::observed::{Copy, CopyStatus, Group, GroupKind, GroupState, Node, StandbyCopy};
 
@@ -15,6 +15,7 @@ pub(super) fn add(group: &mut Group, name: &GroupName, asked: &Asked, raw: &Raw)
         Ok(heard) => heard,
         Err(why) => {
             let why: Arc<str> = why.into();
+            group.copies = unseen(group, asked, &why);
             group.possible_owners = Known::unknown(Arc::clone(&why));
             group.standby_copies = Known::unknown(Arc::clone(&why));
             group.backup = Known::unknown(why);
@@ -129,14 +130,14 @@ struct Database {
 
 fn databases(server: &str, answer: &Answer) -> Result<Vec<Database>, String> {
     answer.done(&format!("databases:{server}"))?;
-    let flag = |value: &str| match value {
-        "True" => Some(true),
-        "False" => Some(false),
-        _ => None,
-    };
-    let rows = about::<5>(server, answer, "database")?;
-    let kept = rows.iter().filter(|[.., recovery]| *recovery != "True");
-    Ok(kept.map(|[_, _, mounted, backup, _]| Database { mounted: flag(mounted), backup: flag(backup) }).collect())
+    let mut kept = Vec::new();
+    for [_, _, mounted, backup, recovery] in about::<5>(server, answer, "database")? {
+        // Those of public folders do not have the property.
+        if recovery.is_empty() || !flag(recovery)? {
+            kept.push(Database { mounted: flag(mounted).ok(), backup: flag(backup).ok() });
+        }
+    }
+    Ok(kept)
 }
 
 /// Whether a backup runs. What is dismounted is not being backed up.
@@ -154,13 +155,27 @@ fn backup(name: &GroupName, databases: &[Database]) -> Result<bool, String> {
 /// The storage groups that have copies: all but those for recovery.
 fn storage_groups<'a>(server: &str, answer: &'a Answer) -> Result<BTreeSet<&'a str>, String> {
     answer.done(&format!("storage-groups:{server}"))?;
-    let groups = about::<3>(server, answer, "storage-group")?;
-    Ok(groups.iter().filter(|[.., recovery]| *recovery != "True").map(|[_, group, _]| *group).collect())
+    let mut kept = BTreeSet::new();
+    for [_, group, recovery] in about::<3>(server, answer, "storage-group")? {
+        if !flag(recovery)? {
+            kept.insert(group);
+        }
+    }
+    Ok(kept)
+}
+
+/// Where it cannot be told which copies there are, any declared node but the owner may have one.
+pub(super) fn unseen(group: &Group, asked: &Asked, why: &Arc<str>) -> BTreeMap<NodeName, Known<Copy>> {
+    let may = |node: &&NodeName| !group.owner.surely(|owner| owner.as_ref() == Some(*node));
+    asked.nodes.keys().filter(may).map(|node| (node.clone(), Known::unknown(Arc::clone(why)))).collect()
 }
 
 /// The copies inside the cluster: of CCR, one on each machine that is not active.
 fn copies(server: &str, group: &Group, asked: &Asked, answer: &Answer, at: Time) -> BTreeMap<NodeName, Known<Copy>> {
-    let Ok(machines) = redundant(server, asked, answer) else { return BTreeMap::new() };
+    let machines = match redundant(server, asked, answer) {
+        Ok(machines) => machines,
+        Err(why) => return unseen(group, asked, &why.into()),
+    };
     let shared =
         about::<2>(server, answer, "server").is_ok_and(|rows| rows.iter().any(|[_, storage]| *storage == "Shared"));
     if shared {
@@ -186,10 +201,11 @@ fn worst(server: &str, machine: &str, groups: &BTreeSet<&str>, answer: &Answer) 
             continue;
         }
         let senseless = |what: &str| format!("the copy of {group} makes no sense: {what:?}");
-        let status = match (copy_status(status).ok_or_else(|| senseless(status))?, suspend, seeding) {
-            (CopyStatus::Healthy | CopyStatus::Initializing, "True", _) => CopyStatus::Suspended,
-            (CopyStatus::Healthy | CopyStatus::Initializing, _, "True") => CopyStatus::Seeding,
-            (status, ..) => status,
+        let (suspend, seeding) = (flag(suspend)?, flag(seeding)?);
+        let status = match copy_status(status).ok_or_else(|| senseless(status))? {
+            CopyStatus::Healthy | CopyStatus::Initializing if suspend => CopyStatus::Suspended,
+            CopyStatus::Healthy | CopyStatus::Initializing if seeding => CopyStatus::Seeding,
+            status => status,
         };
         let queue = queue.parse().map_err(|_| senseless(queue))?;
         let before = all.unwrap_or(Copy { status, queue });
@@ -260,26 +276,36 @@ pub(super) fn suspensions(
     groups: &BTreeMap<GroupName, Group>,
     nodes: &mut BTreeMap<NodeName, Node>,
 ) {
-    for node in nodes.values_mut() {
-        node.replication_suspended = Known::seen(false, raw.exchange.at);
-    }
-    for role in asked.roles() {
-        let Some(group) = groups.get(role) else { continue };
-        for host in group.copies.keys() {
-            let Some(node) = nodes.get_mut(host) else { continue };
-            match suspended(role.as_str(), raw) {
-                Ok(false) => {}
-                Ok(true) => node.replication_suspended = Known::seen(true, raw.exchange.at),
-                Err(why) => node.replication_suspended = Known::unknown(why),
-            }
-        }
+    for (name, node) in nodes {
+        let of_roles = asked.roles().map(|role| suspended(role, groups.get(role), name, raw));
+        node.replication_suspended = known(any(of_roles), raw.exchange.at);
     }
 }
 
-fn suspended(server: &str, raw: &Raw) -> Result<bool, String> {
+/// Whether copying to a role's copy on a node is held back; not if it is seen that there is none.
+fn suspended(role: &GroupName, group: Option<&Group>, node: &NodeName, raw: &Raw) -> Result<bool, String> {
     let (answer, _) = raw.exchange.heard()?;
-    answer.done(&format!("copies:{server}:"))?;
-    Ok(rows_of(server, "", answer)?.iter().any(|[.., suspend, _]| *suspend == "True"))
+    answer.done("snapin")?;
+    answer.done(&format!("server:{role}"))?;
+    let group = group.ok_or_else(|| format!("{role} was not seen"))?;
+    if !group.copies.contains_key(node) {
+        return Ok(false);
+    }
+    answer.done(&format!("copies:{role}:"))?;
+    any(rows_of(role.as_str(), "", answer)?.iter().map(|[.., suspend, _]| flag(suspend)))
+}
+
+/// Whether it is so of any: one of which it is so is enough, and to say that it is not, all must be known.
+fn any(all: impl Iterator<Item = Result<bool, String>>) -> Result<bool, String> {
+    let mut unclear = None;
+    for one in all {
+        match one {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(why) => unclear = unclear.or(Some(why)),
+        }
+    }
+    unclear.map_or(Ok(false), Err)
 }
 
 /// The role of a standalone host: there is one if a database of its own is mounted.

@@ -43,5 +43,5 @@ fn read(said: Option<&Said>) -> Result<(Option<Claim>, Vec<Mark>, Time), String>
 
 /// Whether a line of private properties is none of ours, and is kept nowhere.
 pub(super) fn is_foreign(line: &str) -> bool {
-    !is_frame(line) && !line.split_whitespace().any(|word| word.starts_with(OURS))
+    !is_frame(line) && !tables::is_ours(line, OURS)
 }

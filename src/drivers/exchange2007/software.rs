@@ -77,11 +77,13 @@ fn rollup_build(name: &str) -> Result<Option<Version>, String> {
     if numbered { Ok(Some(build)) } else { Err(format!("the patch {name:?} has no number")) }
 }
 
-/// Whatever is on the product and is no rollup: it must go before a rollup is installed.
+/// Whatever is on the product and is no rollup: it must go before a rollup is installed. Where the product itself is not
+/// seen, nothing on it is.
 pub(super) fn interim_updates(answer: &Answer, at: Time) -> Known<Vec<String>> {
     let read = || -> Result<Vec<String>, String> {
         answer.done("patches")?;
         answer.done("programs")?;
+        product(answer)?;
         let patches = answer.all::<3>("patch")?;
         let patches = patches.iter().map(|[id, name, _]| if name.is_empty() { *id } else { *name });
         let programs = answer.all::<1>("program")?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::look::{same_machine, same_name};
 use crate::desired::parts::{PartChecked, PartContext, PartIssue, read_part};
 use crate::model::{InstallKind, NodeName};
 
@@ -123,6 +124,11 @@ impl Spec {
     }
 }
 
+/// The machine in what `ssh` takes.
+fn machine(host: &str) -> &str {
+    host.rsplit('@').next().unwrap_or(host)
+}
+
 fn share_host(share: &str) -> Option<&str> {
     let (host, share) = share.strip_prefix(r"\\")?.split_once('\\')?;
     (!host.is_empty() && !share.is_empty()).then_some(host)
@@ -166,15 +172,27 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
         if !about.nodes.contains_key(node) {
             wrong(pointer(), format!("the cluster declares no node `{node}`"), None);
         }
-        let name = host.rsplit('@').next().unwrap_or(host);
-        if about.groups.iter().any(|group| group.as_str().eq_ignore_ascii_case(name)) {
+        if about.groups.iter().any(|group| same_machine(group.as_str(), machine(host))) {
             let message = format!("`{host}` is a group's name, which answers from whichever node owns it");
             wrong(pointer(), message, Some("give the node's own name or address"));
         }
     }
     for (this, node) in about.nodes.keys().enumerate() {
-        if about.nodes.keys().skip(this + 1).any(|other| other.as_str().eq_ignore_ascii_case(node.as_str())) {
-            wrong(String::new(), format!("two nodes are called `{node}`; Windows knows no difference of case"), None);
+        if about.nodes.keys().skip(this + 1).any(|other| same_machine(other.as_str(), node.as_str())) {
+            let message =
+                format!("two nodes are called `{node}`; Windows knows no difference of case, nor of a domain");
+            wrong(String::new(), message, None);
+        }
+        let management = machine(&spec.management_host);
+        if same_machine(node.as_str(), management) || machine(spec.host(node)).eq_ignore_ascii_case(management) {
+            let message = format!("`{}` is the node `{node}`", spec.management_host);
+            wrong("/managementHost".into(), message, Some("it must answer while any of the nodes is down"));
+        }
+    }
+    for (this, group) in about.groups.iter().enumerate() {
+        if about.groups.iter().skip(this + 1).any(|other| same_name(other.as_str(), group.as_str())) {
+            let message = format!("two groups are called `{group}`; Windows knows no difference of case");
+            wrong(String::new(), message, None);
         }
     }
     match (&spec.cluster, spec.is_cluster()) {

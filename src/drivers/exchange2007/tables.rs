@@ -153,21 +153,27 @@ pub(super) fn resources(
     Ok(found)
 }
 
-/// The properties of one thing: kinds, its name, the property, its value.
+/// The properties of one thing: kinds, its name, the property, its value. What an error says holds no value: it may be
+/// a password.
 pub(super) fn properties(lines: &[&str], of: &str) -> Result<BTreeMap<String, String>, String> {
     let mut found = BTreeMap::new();
-    for row in rows("properties", lines, 4)? {
+    for (index, row) in rows("properties", lines, 4)?.into_iter().enumerate() {
         let read = || {
             let (kinds, rest) = row.split_once(' ')?;
-            let kinds_are_known = !kinds.is_empty() && kinds.len() <= 2 && kinds.chars().all(|c| "SDMBXR".contains(c));
-            let rest = rest.trim_start().strip_prefix(of).filter(|_| kinds_are_known)?;
+            let rest = rest.trim_start().strip_prefix(of).filter(|_| are_kinds(kinds))?;
             let (name, value) = rest.strip_prefix(' ')?.trim_start().split_once(' ').unwrap_or((rest.trim(), ""));
             (!name.is_empty()).then(|| (name.to_owned(), value.trim().to_owned()))
         };
-        let (name, value) = read().ok_or_else(|| format!("the properties of {of} cannot be read at {row:?}"))?;
+        let (name, value) =
+            read().ok_or_else(|| format!("the properties of {of} cannot be read at row {}", index + 1))?;
         found.insert(name, value);
     }
     Ok(found)
+}
+
+/// What stands before each property: its type, and whether it is read-only.
+fn are_kinds(word: &str) -> bool {
+    !word.is_empty() && word.len() <= 2 && word.chars().all(|c| "SDMBXR".contains(c))
 }
 
 /// A number among properties, written `4294967295 (0xffffffff)`.
@@ -178,15 +184,31 @@ pub(super) fn number(value: &str) -> Option<u32> {
 /// The private properties of a cluster whose names begin with `prefix`, which none of Windows' own does.
 pub(super) fn ours(lines: &[&str], prefix: &str) -> Result<Vec<(String, String)>, String> {
     let mut found = Vec::new();
-    for row in rows("properties", lines, 4)? {
-        let mut words = row.split_whitespace().skip_while(|word| !word.starts_with(prefix));
-        let Some(name) = words.next() else { continue };
-        match (words.next(), words.next()) {
-            (Some(value), None) => found.push((name.to_owned(), value.to_owned())),
-            _ => return Err(format!("the cluster's private property {name} cannot be read")),
+    for row in rows("properties", lines, 4)?.into_iter().filter(|row| is_ours(row, prefix)) {
+        match cluster_property(row) {
+            Some((name, value)) if !value.is_empty() => found.push((name.to_owned(), value.to_owned())),
+            Some((name, _)) => return Err(format!("the cluster's private property {name} has no value")),
+            None => return Err(format!("a private property of the cluster cannot be read, and holds {prefix}")),
         }
     }
     Ok(found)
+}
+
+/// Whether a row of a cluster's private properties is ours: by its name, or if it has none that can be told, by any word.
+pub(super) fn is_ours(row: &str, prefix: &str) -> bool {
+    match cluster_property(row) {
+        Some((name, _)) => name.starts_with(prefix),
+        None => row.split_whitespace().any(|word| word.starts_with(prefix)),
+    }
+}
+
+/// The name of a cluster's property and its value: they follow the kinds and the cluster's name, which has no spaces.
+fn cluster_property(row: &str) -> Option<(&str, &str)> {
+    let (kinds, rest) = row.split_once(' ')?;
+    let (_, rest) = rest.trim_start().split_once(' ').filter(|_| are_kinds(kinds))?;
+    let rest = rest.trim();
+    let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
+    (!name.is_empty()).then(|| (name, value.trim_start()))
 }
 
 /// The owners that are listed for something, in order.

@@ -131,7 +131,8 @@ impl Answer {
     /// Why a part was not seen.
     pub fn why(&self, part: &str) -> String {
         let unknown = self.facts.iter().find_map(|fact| match fact.as_slice() {
-            [tag, what, why] if tag == "unknown" && what == part => Some(why.as_str()),
+            // Windows takes no account of case in the names that parts are called by.
+            [tag, what, why] if tag == "unknown" && what.eq_ignore_ascii_case(part) => Some(why.as_str()),
             _ => None,
         });
         unknown.map_or_else(|| format!("it did not say {part}"), |why| format!("{part}: {}", first_line(why)))
@@ -186,6 +187,18 @@ impl Answer {
             _ => true,
         });
         self
+    }
+}
+
+/// What .NET writes for yes and for no.
+///
+/// # Errors
+/// It is neither.
+pub(super) fn flag(value: &str) -> Result<bool, String> {
+    match value {
+        "True" => Ok(true),
+        "False" => Ok(false),
+        other => Err(format!("{other:?} is neither True nor False")),
     }
 }
 

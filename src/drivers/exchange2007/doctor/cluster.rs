@@ -1,26 +1,36 @@
 //! Checks of the cluster and of its roles: what it shows, how it is declared, how copies and backups stand.
 
-use super::super::look::{read_tables, same_name};
-use super::{Evidence, Finding, bad, each_role, fact, good, together, unknown, warning};
+use super::super::look::{Said, of_exchange, read_tables, same_name};
+use super::super::machine;
+use super::super::spec::QuorumModel;
+use super::{Evidence, Finding, Verdict, bad, each_role, fact, good, together, unknown, warning, worst};
 use crate::drivers::ReadinessState;
 use crate::model::{GroupName, Known, NodeName, Time};
-use crate::observed::{Copy, CopyStatus, Group, GroupState, Node};
+use crate::observed::{Copy, CopyStatus, Group, GroupKind, GroupState, Node, StandbyCopy};
 
 pub(super) fn exchange_tools(of: &Evidence<'_>) -> Finding {
-    let there = of.raw.exchange.heard().and_then(|(answer, _)| answer.done("snapin"));
-    let fix = "install the Exchange 2007 management tools there";
-    together(
-        [there.map_err(|why| (ReadinessState::Bad, why))].into_iter(),
-        "the snap-in is on the management host",
-        fix,
-    )
+    let (there, fix) = match of.raw.exchange.heard() {
+        Ok((answer, _)) => (answer.done("snapin").or_else(bad), "install the Exchange 2007 management tools there"),
+        Err(why) => (unknown(why), "see `management-host`"),
+    };
+    together([there].into_iter(), "the snap-in is on the management host", fix)
 }
 
 pub(super) fn cluster_answers(of: &Evidence<'_>) -> Finding {
-    let Some(said) = &of.raw.cluster else { return good("a standalone host, in no cluster") };
+    let Some(said) = &of.raw.cluster else { return standalone(of) };
     let read = read_tables(said).and_then(|tables| tables.resources.map(|_| ()));
     let fix = "on the management host, as the user that ssh logs in as: `cluster.exe /cluster:NODE resource`";
     together([read.map_err(|why| (ReadinessState::Bad, why))].into_iter(), "its tables can be read", fix)
+}
+
+/// That a host which is declared to be no cluster is in none, as far as it says.
+fn standalone(of: &Evidence<'_>) -> Finding {
+    let in_none = |(name, said): (&NodeName, &Said)| match said.heard() {
+        Ok((answer, _)) => machine::is_in_no_cluster(name, answer).or_else(bad),
+        Err(why) => unknown(why),
+    };
+    let fix = "declare the cluster, with all of its nodes: a host of one is not to be worked on alone";
+    together(of.raw.nodes.iter().map(in_none), "a standalone host, in no cluster", fix)
 }
 
 pub(super) fn views_agree(of: &Evidence<'_>) -> Finding {
@@ -51,10 +61,20 @@ pub(super) fn groups_declared(of: &Evidence<'_>) -> Finding {
         true => fact(name, &group.owner, |_| Ok(())),
         false => warning(format!("{name} is not declared, and so counts as a role")),
     };
+    let tables = of.raw.cluster.as_ref().and_then(|said| read_tables(said).ok());
+    let mistaken =
+        tables.iter().flat_map(|tables| tables.groups.iter().map(move |row| (row, tables))).map(|(row, tables)| {
+            let name = of.asked.group(&row.name);
+            let auxiliary = of.asked.groups.get(&name).is_some_and(|group| group.kind == GroupKind::Auxiliary);
+            match of_exchange(row, tables).filter(|_| auxiliary) {
+                Some(resource) => bad(format!("{name} has the resource {resource:?}, and is declared auxiliary")),
+                None => Ok(()),
+            }
+        });
     together(
-        of.seen.groups.iter().map(judge),
+        of.seen.groups.iter().map(judge).chain(mistaken),
         "the manifest has every group",
-        "declare it under `groups`, with its kind",
+        "declare it under `groups`, with its kind: a clustered mailbox server is a role",
     )
 }
 
@@ -70,7 +90,13 @@ pub(super) fn quorum(of: &Evidence<'_>) -> Finding {
         _ => Ok(()),
     });
     let fix = "mend `quorum` in the manifest, or bring the witness's host back and open port 445 to it";
-    together([verdict].into_iter(), "the votes can be counted, and the witness is reached", fix)
+    let fine = match of.asked.spec.quorum.model {
+        QuorumModel::FileShare => "the votes can be counted, and the witness is reached",
+        QuorumModel::Disk => "the votes can be counted, and the disk that votes is online",
+        QuorumModel::Majority => "the votes can be counted; only the nodes vote",
+        QuorumModel::None => "a standalone host has no votes",
+    };
+    together([verdict].into_iter(), fine, fix)
 }
 
 pub(super) fn failback(of: &Evidence<'_>) -> Finding {
@@ -125,13 +151,16 @@ pub(super) fn copies(of: &Evidence<'_>) -> Finding {
     let fix = "see `Get-StorageGroupCopyStatus`; resume or reseed what is not healthy. With the original release (8.0) do not \
                trust a status alone";
     each_role(of, "every copy inside the cluster is healthy", fix, |name, role| {
-        let judge = |(host, copy): (&NodeName, &Known<Copy>)| {
-            fact(format!("the copy of {name} on {host}"), copy, |copy| match copy.status {
-                CopyStatus::Healthy => Ok(()),
-                status => bad(format!("the copy of {name} on {host} is {status:?}")),
-            })
-        };
-        role.copies.iter().try_for_each(judge)
+        worst(role.copies.iter().map(|(host, copy)| healthy(format!("the copy of {name} on {host}"), copy)))
+    })
+}
+
+/// A copy is healthy, or starts: it is said to be initializing for as long as no log was copied since then.
+fn healthy(which: String, copy: &Known<Copy>) -> Verdict {
+    fact(&which, copy, |copy| match copy.status {
+        CopyStatus::Healthy => Ok(()),
+        CopyStatus::Initializing => warning(format!("{which} is Initializing")),
+        status => bad(format!("{which} is {status:?}")),
     })
 }
 
@@ -150,13 +179,8 @@ pub(super) fn standby_copies(of: &Evidence<'_>) -> Finding {
     let fix = "see `Get-StorageGroupCopyStatus -StandbyMachine TARGET`";
     each_role(of, "every standby copy is healthy", fix, |name, role| {
         fact(name, &role.standby_copies, |copies| {
-            copies.iter().try_for_each(|standby| {
-                let node = &standby.target.node;
-                fact(format!("the standby copy on {node}"), &standby.copy, |copy| match copy.status {
-                    CopyStatus::Healthy => Ok(()),
-                    status => bad(format!("the standby copy of {name} on {node} is {status:?}")),
-                })
-            })
+            let which = |standby: &StandbyCopy| format!("the standby copy of {name} on {}", standby.target.node);
+            worst(copies.iter().map(|standby| healthy(which(standby), &standby.copy)))
         })
     })
 }

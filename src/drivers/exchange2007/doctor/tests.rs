@@ -1,6 +1,6 @@
 //! What `doctor` says of machines that are sound, and of one thing at a time that is not.
 
-use super::super::look::tests::{EXCHANGE, NODE, asked_of, raw, said};
+use super::super::look::tests::{CLUSTER, EXCHANGE, NODE, asked, asked_of, raw, said, silent};
 use super::*;
 
 const MACHINE: &str = r"time|2017-04-01T20:00:30.0000000Z
@@ -113,4 +113,65 @@ fn each_trouble_of_a_role_is_found_by_its_check() {
         let found = states(&raw, &checkup(MACHINE));
         assert_ne!(found[name], ReadinessState::Good, "{to}: {found:?}");
     }
+}
+
+/// What one check says, with what to do.
+fn finding(asked: &Asked, raw: &Raw, name: &str) -> (ReadinessState, String, Option<String>) {
+    let at = "2017-04-01T20:00:00Z".parse().unwrap();
+    let one = check(asked, raw, &checkup(MACHINE), at).into_iter().find(|one| one.name == name).unwrap();
+    (one.state, one.evidence, one.fix)
+}
+
+#[test]
+fn a_copy_that_starts_is_a_warning_and_one_that_nobody_saw_is_not_good() {
+    let whole = format!("{EXCHANGE}{BACKUPS}");
+    let at_copies = |from: &str, to: &str| {
+        let raw = Raw { exchange: said(&whole.replace(from, to)), ..raw() };
+        states(&raw, &checkup(MACHINE))["copies"]
+    };
+    assert_eq!(at_copies("SG1|Healthy|0|2", "SG1|Initializing|0|2"), ReadinessState::Warning);
+    assert_eq!(at_copies("SG1|Healthy|0|2", "SG1|Failed|0|2"), ReadinessState::Bad);
+    assert_eq!(at_copies("done|server:MBX1", "unknown|server:MBX1|denied"), ReadinessState::Unknown);
+    assert_eq!(at_copies("done|snapin", "unknown|snapin|none"), ReadinessState::Unknown);
+}
+
+#[test]
+fn tools_are_to_be_installed_only_where_somebody_looked_for_them() {
+    let unreached = Raw { exchange: silent("mgmt1: no route"), ..raw() };
+    let (state, _, fix) = finding(&asked_of(), &unreached, "exchange-tools");
+    assert_eq!((state, fix.as_deref()), (ReadinessState::Unknown, Some("see `management-host`")));
+    let none = Raw { exchange: said("unknown|snapin|no snap-ins"), ..raw() };
+    let (state, _, fix) = finding(&asked_of(), &none, "exchange-tools");
+    assert!(state == ReadinessState::Bad && fix.unwrap().starts_with("install"));
+}
+
+#[test]
+fn a_mailbox_server_that_is_declared_auxiliary_is_bad() {
+    let row = "raw|resource|0|Network Name (MBX1)";
+    let mailbox = "raw|resource|0|Exchange System Attendant Instance (X) Cluster Group        EXNODE2         Online";
+    let cluster = said(&CLUSTER.replace(row, &format!("{mailbox}\n{row}")));
+    let (state, said, _) = finding(&asked_of(), &Raw { cluster: Some(cluster), ..raw() }, "groups-declared");
+    assert!(state == ReadinessState::Bad && said.contains("Exchange System Attendant Instance (X)"), "{said}");
+}
+
+#[test]
+fn a_host_that_is_in_a_cluster_is_no_standalone_one() {
+    let mut asked = asked("{managementHost: mgmt1, quorum: {model: none}}");
+    asked.nodes.remove("EXNODE2");
+    asked.groups.clear();
+    let at_host = |node: Said| {
+        let raw = Raw { cluster: None, groups: None, nodes: [("EXNODE1".into(), node)].into(), ..raw() };
+        finding(&asked, &raw, "cluster-answers").0
+    };
+    let node = NODE.replace("NAME", "EXNODE1");
+    assert_eq!(at_host(said(&node)), ReadinessState::Bad);
+    assert_eq!(at_host(said(&node.replace("ClusSvc|2|Running", "ClusSvc|4|Stopped"))), ReadinessState::Good);
+    assert_eq!(at_host(silent("no route")), ReadinessState::Unknown);
+}
+
+#[test]
+fn votes_are_told_as_the_model_has_them() {
+    let asked = asked("{managementHost: mgmt1, cluster: MBXCLUS1, quorum: {model: majority}}");
+    let (state, said, _) = finding(&asked, &raw(), "quorum");
+    assert_eq!((state, &*said), (ReadinessState::Good, "the votes can be counted; only the nodes vote"));
 }

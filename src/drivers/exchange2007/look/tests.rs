@@ -1,10 +1,13 @@
 //! Stories of looks: what was said, and what is known of it.
 
+mod groups;
+mod standalone;
+
 use super::*;
 use crate::model::{Claim, Holder, Mark, MarkKind, PackageName, Version};
 use crate::observed::{Copy, CopyStatus, PauseOf, StandbyCopy};
 
-const CLUSTER: &str = r"time|x
+pub const CLUSTER: &str = r"time|x
 raw|node:EXNODE1|0|Node           Node ID Status
 raw|node:EXNODE1|0|-------------- ------- ---------------------
 raw|node:EXNODE1|0|exnode1              1 Up
@@ -109,7 +112,7 @@ fn at() -> Time {
     "2017-04-01T20:00:00Z".parse().unwrap()
 }
 
-fn asked(part: &str) -> Asked {
+pub fn asked(part: &str) -> Asked {
     let rollup = Arc::new(crate::guard::testing::rollup());
     let targets = vec![NodeRef { cluster: "scr-01".into(), node: "SCR1".into() }];
     let part: serde_json::Value = serde_yaml::from_str(part).unwrap();
@@ -137,7 +140,7 @@ pub fn said(facts: &str) -> Said {
     Said { at: at(), answer: Reply::Answer(Answer::read("x", &text).unwrap()) }
 }
 
-fn silent(why: &str) -> Said {
+pub fn silent(why: &str) -> Said {
     Said { at: at(), answer: Reply::Failed(why.into()) }
 }
 
@@ -282,6 +285,21 @@ fn standby_copies_are_read_from_the_storage_groups() {
 }
 
 #[test]
+fn a_flag_that_is_neither_true_nor_false_is_not_taken_for_no() {
+    let seen = exchange(r"SG1|Healthy|0|2|False|False", r"SG1|Healthy|0|2||False");
+    assert!(seen.groups["MBX1"].copies["EXNODE2"].is_unknown());
+    assert!(seen.nodes["EXNODE2"].replication_suspended.is_unknown());
+    assert!(!value(&seen.nodes["EXNODE1"].replication_suspended), "it has no copy");
+    let seen = exchange(r"SG1|Healthy|0|2|False|False", r"SG1|Healthy|0|2|False|Nein");
+    assert!(why(&seen.groups["MBX1"].copies["EXNODE2"]).contains("Nein"));
+    let seen = exchange(r"storage-group|MBX1|MBX1\SG2|False", r"storage-group|MBX1|MBX1\SG2|");
+    assert!(seen.groups["MBX1"].copies["EXNODE2"].is_unknown() && seen.groups["MBX1"].standby_copies.is_unknown());
+    assert!(exchange(r"DB2|True|False|False", r"DB2|True|False|Nein").groups["MBX1"].backup.is_unknown());
+    let public = exchange(r"DB2|True|False|False", r"DB2|True|False|");
+    assert!(!value(&public.groups["MBX1"].backup), "a public folder database has no such flag");
+}
+
+#[test]
 fn a_running_backup_is_seen_and_one_that_cannot_be_told_is_unknown() {
     assert!(value(&exchange(r"SG1\DB1|True|False", r"SG1\DB1|True|True").groups["MBX1"].backup));
     assert!(exchange(r"SG1\DB1|True|False", r"SG1\DB1|True|").groups["MBX1"].backup.is_unknown());
@@ -294,7 +312,13 @@ fn without_exchange_the_cluster_still_says_who_owns_what() {
         let role = &seen.groups["MBX1"];
         assert_eq!(value(&role.owner), Some("EXNODE1".into()));
         assert!(role.possible_owners.is_unknown() && role.backup.is_unknown() && role.standby_copies.is_unknown());
+        assert_eq!(role.copies.keys().map(NodeName::as_str).collect::<Vec<_>>(), ["EXNODE2"], "nobody saw whether");
+        assert!(role.copies.values().all(Known::is_unknown));
+        assert!(seen.nodes.values().all(|node| node.replication_suspended.is_unknown()));
     }
+    let unseen = exchange("done|server:MBX1", "unknown|server:MBX1|access denied");
+    assert!(why(&unseen.groups["MBX1"].copies["EXNODE2"]).contains("access denied"));
+    assert!(unseen.nodes.values().all(|node| why(&node.replication_suspended).contains("access denied")));
 }
 
 #[test]
@@ -308,6 +332,9 @@ fn without_the_cluster_nothing_of_it_is_known_and_machines_are() {
         let seen = self::seen(&Raw { cluster: Some(cluster), groups: None, ..raw() });
         assert!(seen.quorum.is_unknown());
         assert!(seen.groups.values().all(|group| group.owner.is_unknown()));
+        let copies = &seen.groups["MBX1"].copies;
+        assert!(copies.len() == 2 && copies.values().all(Known::is_unknown), "either node may have one");
+        assert!(seen.groups["Cluster Group"].copies.is_empty());
         assert!(seen.nodes.values().all(|node| node.membership.is_unknown() && node.paused.is_unknown()));
         assert!(seen.nodes.values().all(|node| !node.disk.is_unknown()));
     }
@@ -337,26 +364,11 @@ fn the_claim_and_the_marks_are_the_clusters_own_properties() {
     for (name, value) in [("RollwardClaim", "7"), ("RollwardMark01", "{"), ("RollwardNovelty", "x")] {
         assert!(why(&with(name, value).marks).contains(name));
     }
-}
-
-#[test]
-fn a_witness_counts_only_if_it_is_the_declared_one_and_was_reached() {
-    let witness = |raw: &Raw| value(&seen(raw).quorum).witness.unwrap();
-    let other = said(&GROUPS.replace(r"\\HUB1\MNS_FSW", r"\\HUB2\MNS_FSW"));
-    assert!(why(&witness(&Raw { groups: Some(other), ..raw() })).contains(r"\\HUB2\MNS_FSW"));
-    let none = said(&GROUPS.replace("MNSFileShare", "Something"));
-    assert!(why(&witness(&Raw { groups: Some(none), ..raw() })).contains("no file share witness"));
-    let offline = said(
-        &CLUSTER.replace("Cluster Group        EXNODE2         Online", "Cluster Group        EXNODE2         Failed"),
-    );
-    assert!(why(&witness(&Raw { cluster: Some(offline), ..raw() })).contains("not online"));
-    let mut unreached = raw();
-    unreached
-        .nodes
-        .insert("EXNODE1".into(), said(&NODE.replace("NAME", "EXNODE1").replace("witness|True", "witness|False")));
-    assert_eq!(value(&witness(&unreached)), ["EXNODE2".into()].into());
-    unreached.nodes.insert("EXNODE2".into(), silent("no route"));
-    assert!(value(&witness(&unreached)).is_empty());
+    for spelling in ["7@my vm#12", "7@my%20vm#12"] {
+        let claim = value(&with("RollwardClaim", spelling).claim).unwrap();
+        assert_eq!(claim.holder, Holder::new("my vm"));
+    }
+    assert_eq!(value(&with("Comment", "RollwardClaim").claim), None, "it is somebody else's property");
 }
 
 #[test]
@@ -371,6 +383,8 @@ fn builds_that_disagree_and_names_that_mean_nothing_are_unknown() {
     assert_eq!(value(&installed("exsetup|8.3.279.6", "exsetup|08.03.0279.006")), Some(Version::Quad([8, 3, 279, 6])));
     let interim = second("patch|A1|", "patch|A3|Interim Update for Exchange 2007 (KB9)|20120417\npatch|A1|");
     assert_eq!(value(&interim.interim_updates), ["Interim Update for Exchange 2007 (KB9)"]);
+    let unseen = second("product|8.3.83.6", "product|").interim_updates;
+    assert!(why(&unseen).contains("is Exchange 2007 installed there?"));
     let torn = second("8.3.264.0|20120416", "8.3.264.0|20120416|x");
     assert!(torn.interim_updates.is_unknown(), "a line with a field too many is no line");
     let interim = second("program|Update", "program|Interim Update for Exchange 2007 (KB123)\nprogram|Update");
@@ -391,6 +405,10 @@ fn services_are_compared_with_what_is_meant() {
     assert!(one(differing("MSExchangeIS|3", "MSExchangeIS|4")).contains("does not say so"));
     assert!(one(differing("service|MSExchangeRepl|2|Running\n", "")).contains("not there"));
     assert!(second("done|services\n", "").services.is_unknown());
+    for service in ["MSExchangeRepl", "msexchangerepl", "MSExchangeSA"] {
+        let unseen = second("done|services", &format!("unknown|service:{service}|access denied\ndone|services"));
+        assert!(why(&unseen.services).contains("access denied"), "{service}");
+    }
     assert!(second("MSExchangeRepl|2", "MSExchangeRepl|9").services.is_unknown());
     assert!(!value(&second("ClusSvc|2|Running", "ClusSvc|2|Stopped").cluster_service));
     assert!(second("ClusSvc|2|Running", "ClusSvc|2|StopPending").cluster_service.is_unknown());
@@ -420,44 +438,6 @@ fn a_machine_that_is_another_or_silent_is_unknown_about_itself() {
     }
     let alone = second("raw|node|0|", "raw|node|1753|");
     assert!(why(&alone.membership).contains("does not itself"));
-}
-
-#[test]
-fn groups_that_fail_back_are_seen_to() {
-    let home = |from: &str, to: &str| {
-        let groups = said(&GROUPS.replace(from, to));
-        seen(&Raw { groups: Some(groups), ..raw() }).groups["MBX1"].failback_to.clone()
-    };
-    let mbx1 = "mbx1                 AutoFailbackType               0 (0x0)";
-    assert_eq!(value(&home("x", "x")), None);
-    assert_eq!(value(&home(mbx1, &mbx1.replace("0 (0x0)", "1 (0x1)"))), Some("EXNODE1".into()));
-    assert!(home(mbx1, &mbx1.replace("0 (0x0)", "7 (0x7)")).is_unknown());
-    assert!(home(mbx1, "mbx1    Something     0").is_unknown());
-}
-
-#[test]
-fn a_standalone_host_is_active_while_a_database_of_its_own_is_mounted() {
-    let mut asked = asked("{managementHost: mgmt1, quorum: {model: none}}");
-    asked.nodes = [("SCR1".into(), Arc::new(crate::guard::testing::rollup()))].into();
-    asked.groups.clear();
-    let look = |mounted: &str| {
-        let database = format!(
-            "done|snapin\ndatabase|SCR1|SCR1\\SG\\DB|{mounted}|False|False\ndone|databases:SCR1\ndone|storage-groups:SCR1"
-        );
-        let raw = Raw {
-            cluster: None,
-            groups: None,
-            exchange: said(&database),
-            nodes: [("SCR1".into(), said(&NODE.replace("NAME", "scr1")))].into(),
-        };
-        look(&asked, &raw, at())
-    };
-    let idle = look("False");
-    assert!(value(&idle.quorum).standalone && idle.groups.is_empty());
-    assert_eq!(value(&idle.nodes["SCR1"].membership), Membership::Up);
-    let active = look("True");
-    assert_eq!(value(&active.groups["SCR1"].kind), GroupKind::Role);
-    assert!(look("").groups["SCR1"].state.is_unknown());
 }
 
 #[test]

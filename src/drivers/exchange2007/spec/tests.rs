@@ -1,9 +1,10 @@
 //! What is said of parts of manifests that cannot be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
-use crate::model::Rollup;
+use crate::model::{GroupName, Rollup};
 
 const CCR: &str = "
 managementHost: mgmt1
@@ -14,8 +15,18 @@ quorum: {model: fileShare, witness: '\\\\HUB1\\MNS_FSW'}
 fn checked(part: &str, acts: bool, install: InstallKind) -> Result<PartChecked, Vec<String>> {
     let rollup = Arc::new(Rollup { install, ..crate::guard::testing::rollup() });
     let nodes = [("EXNODE1".into(), Arc::clone(&rollup)), ("EXNODE2".into(), rollup)].into();
-    let (groups, rollups) = (["MBX1".into()].into(), BTreeMap::new());
-    let about = PartContext { cluster: &"c".into(), nodes: &nodes, groups: &groups, rollups: &rollups, acts };
+    let groups = ["MBX1".into()].into();
+    checked_with(part, acts, &nodes, &groups)
+}
+
+fn checked_with(
+    part: &str,
+    acts: bool,
+    nodes: &BTreeMap<NodeName, Arc<Rollup>>,
+    groups: &BTreeSet<GroupName>,
+) -> Result<PartChecked, Vec<String>> {
+    let rollups = BTreeMap::new();
+    let about = PartContext { cluster: &"c".into(), nodes, groups, rollups: &rollups, acts };
     let part = serde_yaml::from_str(part).unwrap();
     check(&part, &about).map_err(|issues| issues.into_iter().map(|i| format!("{}: {}", i.pointer, i.message)).collect())
 }
@@ -50,6 +61,9 @@ fn what_cannot_be_is_said_with_its_place() {
         ("cluster:", "folder: /tmp\ncluster:", "/folder: `/tmp` is no folder of ours"),
         ("cluster:", "hosts: {EXNODE3: x}\ncluster:", "/hosts/EXNODE3: the cluster declares no node"),
         ("cluster:", "hosts: {EXNODE1: ops@mbx1}\ncluster:", "/hosts/EXNODE1: `ops@mbx1` is a group's name"),
+        ("cluster:", "hosts: {EXNODE1: ops@mbx1.example.com}\ncluster:", "`ops@mbx1.example.com` is a group's name"),
+        ("mgmt1", "ops@exnode2.example.com", "/managementHost: `ops@exnode2.example.com` is the node `EXNODE2`"),
+        ("mgmt1", "10.0.0.2\nhosts: {EXNODE2: ops@10.0.0.2}", "/managementHost: `10.0.0.2` is the node `EXNODE2`"),
         ("cluster:", "password: hunter2\ncluster:", "password"),
     ] {
         let said = refused(&CCR.replace(from, to));
@@ -60,4 +74,14 @@ fn what_cannot_be_is_said_with_its_place() {
     assert!(said.contains("/quorum/model: 2 nodes that are no cluster"), "{said}");
     let said = checked(CCR, false, InstallKind::Deb).unwrap_err().join("\n");
     assert!(said.contains("is installed by deb"), "{said}");
+}
+
+#[test]
+fn names_that_are_one_to_windows_are_refused() {
+    let rollup = Arc::new(crate::guard::testing::rollup());
+    let nodes = [("EXNODE1".into(), Arc::clone(&rollup)), ("exnode1.example.com".into(), rollup)].into();
+    let groups = ["MBX1".into(), "mbx1".into()].into();
+    let said = checked_with(CCR, false, &nodes, &groups).unwrap_err().join("\n");
+    assert!(said.contains("two nodes are called `EXNODE1`"), "{said}");
+    assert!(said.contains("two groups are called `MBX1`"), "{said}");
 }

@@ -147,6 +147,10 @@ fn properties_are_read_by_the_name_of_what_has_them() {
     assert_eq!(found["Description"], "");
     assert_eq!(found["Name"], "Cluster Group");
     assert!(properties(&lines(PROPERTIES), "MBX1").is_err(), "somebody else's");
+    let secret =
+        PROPERTIES.replace("S  Cluster Group        Description", "S  Other                Password   hunter2");
+    let said = properties(&lines(&secret), "Cluster Group").unwrap_err();
+    assert!(said.contains("at row 2") && !said.contains("hunter2"), "{said}");
     assert!(properties(&lines("System error 5013 has occurred (0x00001395)."), "MBX1").is_err());
 }
 
@@ -166,6 +170,12 @@ S  MBXCLUS1             RollwardMark0123456789abcdef   %7B%7D
     let cut = text.replace("  7@vm#12", "");
     assert!(ours(&lines(&cut), "Rollward").unwrap_err().contains("RollwardClaim"));
     assert!(ours(&["Access is denied."], "Rollward").is_err());
+    let theirs = text.replace("01 00 04 80", "Rollward 04 80");
+    assert_eq!(ours(&lines(&theirs), "Rollward").unwrap().len(), 2, "a value is no name");
+    let spaced = text.replace("7@vm#12", "7@my vm#12");
+    assert_eq!(ours(&lines(&spaced), "Rollward").unwrap()[0].1, "7@my vm#12");
+    let strange = text.replace("S  MBXCLUS1             RollwardClaim", "MBXCLUS1: RollwardClaim");
+    assert!(ours(&lines(&strange), "Rollward").is_err(), "it may be ours");
 }
 
 #[test]
