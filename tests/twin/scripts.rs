@@ -11,6 +11,10 @@ use crate::wire::{Answer, Request};
 /// How long the scripts wait for `cluster.exe`, in seconds.
 const PATIENCE: u64 = 15;
 
+/// The same, where any of several nodes can be asked for the cluster, and for its tables then.
+const PATIENCE_WITH_ONE: u64 = 5;
+const PATIENCE_FOR_TABLES: u64 = 10;
+
 /// A script: its inputs, and what its text must name for the twin's answer to be its own.
 struct Known {
     name: &'static str,
@@ -28,7 +32,7 @@ const SCRIPTS: &[Known] = &[
     },
     Known {
         name: "groups",
-        inputs: &["server", "group", "resource"],
+        inputs: &["server", "group", "resource", "private"],
         names: &["'cluster.exe'", "'/cluster:' + ", "'group'", "'resource'", "'/prop'", "'/listowners'", "'/priv'"],
         answer: groups,
     },
@@ -48,6 +52,8 @@ const SCRIPTS: &[Known] = &[
             "PSVersionTable",
             "[IntPtr]::Size",
             "WindowsIdentity",
+            ".User.Value",
+            ".IsSystem",
             "'cluster.exe', 'msiexec.exe'",
             r"\Services\MSIServer",
             r"\WinTrust\Trust Providers\Software Publishing",
@@ -92,13 +98,13 @@ fn cluster(request: &Request, _: &str, _: &[&Trouble], to: &mut Answer) -> Resul
     to.say(["time", &time()]);
     for server in request.all("server") {
         let at = format!("/cluster:{server}");
-        if native(to, &format!("node:{server}"), "cluster.exe", &[&at, "node"], PATIENCE)? != Some(0) {
+        if native(to, &format!("node:{server}"), "cluster.exe", &[&at, "node"], PATIENCE_WITH_ONE)? != Some(0) {
             continue;
         }
         to.say(["asked", server]);
-        native(to, "group", "cluster.exe", &[&at, "group"], PATIENCE)?;
-        native(to, "resource", "cluster.exe", &[&at, "resource"], PATIENCE)?;
-        native(to, "private", "cluster.exe", &[&at, "/priv"], PATIENCE)?;
+        native(to, "group", "cluster.exe", &[&at, "group"], PATIENCE_FOR_TABLES)?;
+        native(to, "resource", "cluster.exe", &[&at, "resource"], PATIENCE_FOR_TABLES)?;
+        native(to, "private", "cluster.exe", &[&at, "/priv"], PATIENCE_FOR_TABLES)?;
         break;
     }
     Ok(())
@@ -118,6 +124,8 @@ fn groups(request: &Request, _: &str, _: &[&Trouble], to: &mut Answer) -> Result
             &[&at, "resource", name, "/listowners"],
             PATIENCE,
         )?;
+    }
+    for name in request.all("private") {
         native(to, &format!("resource-private:{name}"), "cluster.exe", &[&at, "resource", name, "/priv"], PATIENCE)?;
     }
     Ok(())

@@ -215,7 +215,12 @@ fn group_inputs(asked: &Asked, tables: &look::Tables) -> Vec<Input> {
     let mut inputs = vec![("server", tables.server.clone())];
     inputs.extend(tables.groups.iter().map(|row| ("group", row.name.clone())));
     let resources = tables.resources.iter().flatten().filter(|row| look::is_asked(row, asked));
-    inputs.extend(resources.map(|row| ("resource", row.name.clone())));
+    let resources: Vec<String> = resources.map(|row| row.name.clone()).collect();
+    inputs.extend(resources.iter().map(|name| ("resource", name.clone())));
+    // Private properties may hold anything: nobody else's are asked for.
+    if asked.spec.quorum.model == spec::QuorumModel::FileShare {
+        inputs.extend(resources.into_iter().map(|name| ("private", name)));
+    }
     inputs
 }
 

@@ -24,6 +24,7 @@ pub const NAMES: &[&str] = &[
     r"\Component Based Servicing\RebootPending",
     r"\WindowsUpdate\Auto Update\RebootRequired",
     "'PendingFileRenameOperations'",
+    "'PendingFileRenameOperations2'",
     r"\Updates\UpdateExeVolatile",
     "Get-Service",
     r"\CurrentControlSet\Services\",
@@ -34,6 +35,7 @@ pub const NAMES: &[&str] = &[
     "SHA256Managed",
     "445",
     "'kept'",
+    "[IntPtr]::Size",
 ];
 
 /// Services of a clustered mailbox server's nodes, and how they start: 2 by themselves, 3 by the cluster.
@@ -62,8 +64,12 @@ pub fn answer(request: &Request, machine: &str, troubles: &[&Trouble], to: &mut 
     pending(truth, to);
     services(request, world, truth, world.owned_by(name).any(|(_, g)| is_mailbox_server(g) && serves(g.state)), to);
     work(truth, to);
-    to.say(["disk", r"C:\", &truth.disk.free_mib.to_string()]);
-    to.done("disk");
+    if is_there(truth, troubles).is_ok() {
+        to.say(["disk", r"C:\", &truth.disk.free_mib.to_string()]);
+        to.done("disk");
+    } else {
+        to.unknown("disk", "where the product is was not seen, and so not the drive that it is on");
+    }
     for file in request.all("package") {
         if let Some(hash) = truth.staged.get(file) {
             to.say(["staged", file, hash]);
@@ -81,12 +87,18 @@ fn serves(state: GroupState) -> bool {
     matches!(state, GroupState::Online | GroupState::PartiallyOnline | GroupState::Pending)
 }
 
+/// The installed version, if ExSetup.exe can be found.
+fn is_there<'t>(truth: &'t NodeTruth, troubles: &[&Trouble]) -> Result<&'t Version, String> {
+    super::refused(troubles, "ExSetup.exe")?;
+    let version = truth.installed.get(&PackageName::new(PackageName::PRODUCT));
+    version.ok_or_else(|| "The term 'ExSetup.exe' is not recognized as a cmdlet.".into())
+}
+
 fn software(estate: &Estate, truth: &NodeTruth, troubles: &[&Trouble], to: &mut Answer) {
     let version = truth.installed.get(&PackageName::new(PackageName::PRODUCT));
-    match (super::refused(troubles, "ExSetup.exe"), version) {
-        (Err(why), _) => to.unknown("exsetup", &why),
-        (Ok(()), None) => to.unknown("exsetup", "The term 'ExSetup.exe' is not recognized as a cmdlet."),
-        (Ok(()), Some(version)) => {
+    match is_there(truth, troubles) {
+        Err(why) => to.unknown("exsetup", &why),
+        Ok(version) => {
             to.say(["exsetup", &version.to_string()]);
             to.done("exsetup");
         }

@@ -12,7 +12,7 @@ $ErrorActionPreference = 'Stop'
 $RollwardSaid = 0
 
 function Escape([string]$text) {
-    if ($text -notmatch '[^\x20-\x7e]|%') { return $text }
+    if ($text -cnotmatch '[^\x20-\x7e]|%') { return $text }
     $out = New-Object Text.StringBuilder
     foreach ($byte in [Text.Encoding]::UTF8.GetBytes($text)) {
         if ($byte -lt 0x20 -or $byte -gt 0x7e -or $byte -eq 0x25) { [void]$out.Append('%' + $byte.ToString('X2')) }
@@ -41,6 +41,12 @@ function Get-Inputs([string]$key) {
     if ($RollwardInput.ContainsKey($key)) { foreach ($value in $RollwardInput[$key]) { $value } }
 }
 
+# Whether an error says that there is no such file or folder. `Exists` says so where access is denied, too.
+function Test-Missing($what) {
+    if ($what.InnerException) { $what = $what.InnerException }
+    return ($what -is [IO.FileNotFoundException] -or $what -is [IO.DirectoryNotFoundException])
+}
+
 function Format-Time([DateTime]$time) {
     return $time.ToUniversalTime().ToString('o', [Globalization.CultureInfo]::InvariantCulture)
 }
@@ -51,9 +57,18 @@ function Read-Value([string]$key, [string]$name) {
     return (Get-Item -LiteralPath $key).GetValue($name, $null)
 }
 
-# One argument as CommandLineToArgvW takes it apart again.
+# One argument as CommandLineToArgvW takes it apart again. Whatever is a name is quoted, and an option's value by itself:
+# a tool that looks for `/`, `:` or `=` in its command line itself finds none in there, and finds its own options.
 function Quote-Argument([string]$text) {
-    if ($text -ne '' -and $text -notmatch '[\s"]') { return $text }
+    if ($text -cmatch '^/?[A-Za-z]+\z') { return $text }
+    if ($text -cmatch '^/[A-Za-z]+:') {
+        $option = $matches[0]
+        return $option + (Quote-Text ($text.Substring($option.Length)))
+    }
+    return (Quote-Text $text)
+}
+
+function Quote-Text([string]$text) {
     $text = $text -replace '(\\*)"', '$1$1\"'
     $text = $text -replace '(\\+)$', '$1$1'
     return '"' + $text + '"'
@@ -92,7 +107,8 @@ function Start-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
     $start.RedirectStandardError = $true
     $process = [Diagnostics.Process]::Start($start)
     $process.StandardInput.Close()
-    $encoding = $process.StandardOutput.CurrentEncoding
+    # What it writes to a pipe is in the code page of consoles, whichever .NET takes for its own.
+    $encoding = [Text.Encoding]::GetEncoding([Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage)
     $deadline = [DateTime]::UtcNow.AddSeconds($seconds)
     $out = Read-Until $process.StandardOutput.BaseStream $deadline
     $err = $null

@@ -30,8 +30,10 @@ Attempt 'powershell' {
 Attempt 'login' {
     $identity = [Security.Principal.WindowsIdentity]::GetCurrent()
     $principal = New-Object Security.Principal.WindowsPrincipal $identity
-    $domain = $identity.Name.Split('\')[0]
-    Say 'login' $identity.Name ($domain.ToLower() -ne [Environment]::MachineName.ToLower() -and $domain -ne 'NT AUTHORITY') ($principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator))
+    # Names of built-in accounts are translated; their SIDs are none of a machine or a domain.
+    $account = $identity.User.Value -like 'S-1-5-21-*' -and -not $identity.IsSystem
+    $local = $identity.Name.Split('\')[0] -eq [Environment]::MachineName
+    Say 'login' $identity.Name ($account -and -not $local) ($principal.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator))
 }
 foreach ($tool in @('cluster.exe', 'msiexec.exe')) {
     Attempt ('tool:' + $tool) {

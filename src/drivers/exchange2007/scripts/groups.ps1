@@ -4,6 +4,7 @@
 #   server     the node to ask, once
 #   group      a group's name, as the table has it; several times
 #   resource   a resource's name; several times: those outside clustered mailbox servers
+#   private    a resource's name; several times: those that may be the file share witness
 # Answers
 #   raw  group-properties:GROUP      … cluster.exe /cluster:SERVER group GROUP /prop
 #   raw  group-owners:GROUP          … cluster.exe /cluster:SERVER group GROUP /listowners
@@ -16,5 +17,7 @@ foreach ($name in @(Get-Inputs 'group')) {
 }
 foreach ($name in @(Get-Inputs 'resource')) {
     [void](Ask-Native ('resource-owners:' + $name) 15 'cluster.exe' @($to, 'resource', $name, '/listowners'))
+}
+foreach ($name in @(Get-Inputs 'private')) {
     [void](Ask-Native ('resource-private:' + $name) 15 'cluster.exe' @($to, 'resource', $name, '/priv'))
 }

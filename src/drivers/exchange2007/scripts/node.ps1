@@ -38,7 +38,13 @@ $software = 'HKLM:\SOFTWARE\Microsoft'
 $product = $software + '\Windows\CurrentVersion\Installer\UserData\S-1-5-18\Products\461C2B4266EDEF444B864AD6D9E5B613'
 $script:bin = $null
 
+# A PowerShell of 32 bits is shown another HKLM\SOFTWARE, and other folders: what it does not find there may well be there.
+function Assert-Bits {
+    if ([IntPtr]::Size -ne 8) { throw 'this PowerShell is of 32 bits and sees another registry: let ssh start that of 64' }
+}
+
 Attempt 'exsetup' {
+    Assert-Bits
     $path = Read-Value ($software + '\Exchange\v8.0\Setup') 'MsiInstallPath'
     if ($path) { $script:bin = [IO.Path]::Combine([IO.Path]::Combine($path, 'Bin'), 'ExSetup.exe') }
     else { $script:bin = (Get-Command 'ExSetup.exe').Definition }
@@ -47,6 +53,7 @@ Attempt 'exsetup' {
     Say 'done' 'exsetup'
 }
 Attempt 'patches' {
+    Assert-Bits
     Say 'product' (Read-Value ($product + '\InstallProperties') 'DisplayVersion')
     $patches = $product + '\Patches'
     if (Test-Path -LiteralPath $patches) {
@@ -58,6 +65,7 @@ Attempt 'patches' {
     Say 'done' 'patches'
 }
 Attempt 'programs' {
+    Assert-Bits
     foreach ($root in @($software + '\Windows\CurrentVersion\Uninstall', 'HKLM:\SOFTWARE\Wow6432Node\Microsoft\Windows\CurrentVersion\Uninstall')) {
         if (-not (Test-Path -LiteralPath $root)) { continue }
         foreach ($program in @(Get-ChildItem -LiteralPath $root)) {
@@ -69,16 +77,20 @@ Attempt 'programs' {
     Say 'done' 'programs'
 }
 Attempt 'pending:cbs' {
+    Assert-Bits
     Say 'pending' 'cbs' (Test-Path -LiteralPath ($software + '\Windows\CurrentVersion\Component Based Servicing\RebootPending'))
 }
 Attempt 'pending:windows-update' {
+    Assert-Bits
     Say 'pending' 'windows-update' (Test-Path -LiteralPath ($software + '\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired'))
 }
 Attempt 'pending:file-rename' {
-    $renames = Read-Value 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager' 'PendingFileRenameOperations'
+    $key = 'HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager'
+    $renames = @(Read-Value $key 'PendingFileRenameOperations') + @(Read-Value $key 'PendingFileRenameOperations2')
     Say 'pending' 'file-rename' (@($renames | Where-Object { $_ }).Length -gt 0)
 }
 Attempt 'pending:update-exe' {
+    Assert-Bits
     $volatile = Read-Value ($software + '\Updates\UpdateExeVolatile') 'Flags'
     Say 'pending' 'update-exe' ($volatile -ne $null -and $volatile -ne 0)
 }
@@ -98,7 +110,7 @@ Attempt 'services' {
 }
 Attempt 'installers' {
     foreach ($process in @(Get-Process)) {
-        if (@('msiexec', 'exsetup', 'exsetupui', 'update', 'hotfix', 'wusa', 'spuninst') -contains $process.ProcessName.ToLower()) {
+        if (@('msiexec', 'exsetup', 'exsetupui', 'update', 'hotfix', 'wusa', 'spuninst') -contains $process.ProcessName) {
             Say 'installer' $process.Id $process.ProcessName
         }
     }
@@ -121,7 +133,8 @@ Attempt 'msi' {
 Attempt 'disk' {
     $roots = @{}
     $roots[[IO.Path]::GetPathRoot([Environment]::SystemDirectory)] = $true
-    if ($script:bin) { $roots[[IO.Path]::GetPathRoot($script:bin)] = $true }
+    if (-not $script:bin) { throw 'where the product is was not seen, and so not the drive that it is on' }
+    $roots[[IO.Path]::GetPathRoot($script:bin)] = $true
     foreach ($root in @($roots.Keys | Sort-Object)) {
         $drive = New-Object IO.DriveInfo $root
         Say 'disk' $root ([long][Math]::Floor($drive.AvailableFreeSpace / 1048576))
@@ -132,10 +145,14 @@ $folder = @(Get-Inputs 'folder')[0]
 Attempt 'staged' {
     foreach ($file in @(Get-Inputs 'package')) {
         $path = [IO.Path]::Combine([IO.Path]::Combine($folder, 'packages'), $file)
-        if (-not [IO.File]::Exists($path)) { continue }
-        $stream = [IO.File]::OpenRead($path)
-        $hash = (New-Object Security.Cryptography.SHA256Managed).ComputeHash($stream)
-        $stream.Close()
+        $script:stream = $null
+        & {
+            trap { if (Test-Missing $_.Exception) { continue }; break }
+            $script:stream = [IO.File]::OpenRead($path)
+        }
+        if ($script:stream -eq $null) { continue }
+        $hash = (New-Object Security.Cryptography.SHA256Managed).ComputeHash($script:stream)
+        $script:stream.Close()
         Say 'staged' $file ([BitConverter]::ToString($hash).Replace('-', '').ToLower())
     }
     Say 'done' 'staged'
@@ -151,10 +168,13 @@ foreach ($server in @(Get-Inputs 'witness')) {
 }
 Attempt 'kept' {
     $kept = [IO.Path]::Combine($folder, 'kept')
-    if ([IO.Directory]::Exists($kept)) {
-        foreach ($path in [IO.Directory]::GetFiles($kept)) {
-            foreach ($line in [IO.File]::ReadAllLines($path)) { Say 'kept' ([IO.Path]::GetFileName($path)) $line }
-        }
+    $script:files = @()
+    & {
+        trap { if (Test-Missing $_.Exception) { continue }; break }
+        $script:files = [IO.Directory]::GetFiles($kept)
+    }
+    foreach ($path in $script:files) {
+        foreach ($line in [IO.File]::ReadAllLines($path)) { Say 'kept' ([IO.Path]::GetFileName($path)) $line }
     }
     Say 'done' 'kept'
 }
