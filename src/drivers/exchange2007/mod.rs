@@ -14,26 +14,33 @@
 //!
 //! | assumption | how to check it |
 //! | --- | --- |
-//! | an ssh server on the management host and on each node starts `powershell.exe`, passes standard input on, and its logins may use the network (a login by key may not: then the cluster and Active Directory refuse it) | `ssh HOST powershell.exe -NoProfile -Command "cluster.exe /cluster:NODE node"` |
-//! | what is piped to `powershell.exe` reaches the script, by `$input` or by the console | `echo x`, piped to `ssh HOST powershell.exe -NoProfile -Command "$input"` |
-//! | the ssh server is of 64 bits, so that the registry is the real one | `ssh NODE powershell.exe -NoProfile -Command "[IntPtr]::Size"`, which says 8 |
-//! | `cluster.exe` ends with 0 if and only if it did what it was asked | `ssh MGMT "cluster.exe /cluster:NODE group nosuch & echo %errorlevel%"` |
+//! | an ssh server on the management host and on each node starts `powershell.exe`, passes standard input on, and its logins may use the network (a login by key may not: then the cluster and Active Directory refuse it) | `ssh HOST 'powershell.exe -NoProfile -Command "cluster.exe /cluster:NODE node"'` |
+//! | what is piped to `powershell.exe` reaches the script, by `$input` or by the console | `echo x`, piped to `ssh HOST 'powershell.exe -NoProfile -Command "$input"'` |
+//! | the ssh server is of 64 bits, so that the registry is the real one | `ssh NODE 'powershell.exe -NoProfile -Command "[IntPtr]::Size"'`, which says 8 |
+//! | `cluster.exe` ends with 0 if and only if it did what it was asked | `ssh MGMT 'cmd /v:on /c "cluster.exe /cluster:NODE group nosuch & echo !errorlevel!"'`, which ends with 5013 |
 //! | its tables are in English; otherwise all of the cluster is unknown | `ssh MGMT cluster.exe /cluster:NODE group` |
-//! | `/prop` and `/priv` print kinds, name, property and value in this order, and `/listowners` one node a line, each under a line of dashes | `ssh MGMT cluster.exe /cluster:NODE group "Cluster Group" /prop` |
+//! | `/prop` and `/priv` print kinds, name, property and value in this order, and `/listowners` one node a line, each under a line of dashes | `ssh MGMT 'cluster.exe /cluster:NODE group "Cluster Group" /prop'` |
+//! | `cluster.exe` takes a quoted name for one name, whatever is in it, and the quoted value of an option for its value | `ssh MGMT 'cluster.exe /cluster:"NODE" group "Cluster Group"'` |
+//! | `cluster.exe` writes to a pipe in the code page of consoles (OEM) of its login | the same with a group with an umlaut in its name, beside `ssh MGMT chcp` |
 //! | private properties of the cluster itself can be listed by `/priv` | `ssh MGMT cluster.exe /cluster:NODE /priv` |
-//! | the witness of CCR is `MNSFileShare` or `SharePath` among a resource's private properties | `ssh MGMT cluster.exe /cluster:NODE resource NAME /priv` |
-//! | a witness whose host answers on port 445 votes, as long as its resource is online | `ssh NODE "dir \\HUB\SHARE"` |
-//! | the votes are those of the model in the manifest: one a node, and one for the witness | `ssh MGMT cluster.exe /cluster:NODE /quorum` |
+//! | the witness of CCR is `MNSFileShare` or `SharePath` among a resource's private properties | `ssh MGMT 'cluster.exe /cluster:NODE resource "NAME" /priv'` |
+//! | a witness whose host answers on port 445 votes, as long as its resource is online | `ssh NODE 'dir \\HUB\SHARE'` |
+//! | the votes are those of the model in the manifest, which is not compared with the real one: one a node, and one for the witness | `ssh MGMT cluster.exe /cluster:NODE /quorum` |
+//! | `cluster` in the manifest is the real network name: it only tells two documents of one cluster apart from two clusters | `ssh MGMT cluster.exe /cluster:NODE /prop` |
 //! | a cluster service without quorum ends, so a node that answers has it | none; it is how these versions of Windows are documented |
 //! | `OperationalMachines` marks the active machine by `<Active …>` | `Get-ClusteredMailboxServerStatus CMS`, in the Exchange Management Shell |
 //! | `Get-StorageGroup` and `Get-StorageGroupCopyStatus` write the same `Identity` | both, with `Format-List Identity` |
 //! | a storage group and a database for recovery have the property `Recovery` | `Get-StorageGroup -Server CMS`, with `Format-List Name,Recovery` |
-//! | ExSetup.exe lies in `Bin` below `MsiInstallPath` in `HKLM\SOFTWARE\Microsoft\Exchange\v8.0\Setup` | `ssh NODE reg query HKLM\SOFTWARE\Microsoft\Exchange\v8.0\Setup /v MsiInstallPath` |
+//! | ExSetup.exe lies in `Bin` below `MsiInstallPath` in `HKLM\SOFTWARE\Microsoft\Exchange\v8.0\Setup` | `ssh NODE 'reg query HKLM\SOFTWARE\Microsoft\Exchange\v8.0\Setup /v MsiInstallPath'` |
 //! | the build that ends a rollup's name in the patch registry is the file version of ExSetup.exe | `Get-Command ExSetup`, with `ForEach {$_.FileVersionInfo}`, beside the installed updates in the Control Panel |
+//! | ExSetup.exe and the name of the patch have the same last number. Of SP2 RU1 (.2, .3) and SP2 RU4 (.0, .1) components are known to differ: there, the build stays unknown | the same |
 //! | the name of every patch that is no interim update begins with `Update Rollup` | the installed updates in the Control Panel |
 //! | Windows Installer holds the mutex `Global\_MSIExecute` while it works | none that is of use outside an installation |
+//! | a backup of the passive copy by VSS shows as `BackupInProgress` of the database, as one of the active copy does | `Get-MailboxDatabase -Server CMS -Status`, with `Format-List Name,BackupInProgress`, during one |
+//! | the cmdlets see every server of the forest, whichever of its domains the login and the management host are of | `Get-MailboxServer`, in the Exchange Management Shell |
+//! | resources whose names begin with `Exchange ` are those of a clustered mailbox server, and each has some | `ssh MGMT cluster.exe /cluster:NODE resource` |
 //! | a database shows its last full backup as `LastFullBackup` | `Get-MailboxDatabase -Server CMS -Status`, with `Format-List Name,LastFullBackup` |
-//! | a preferred owner list and `AutoFailbackType` decide where a group goes back to; its window only says when | `ssh MGMT cluster.exe /cluster:NODE group NAME /prop` |
+//! | a preferred owner list and `AutoFailbackType` decide where a group goes back to; its window only says when | `ssh MGMT 'cluster.exe /cluster:NODE group "NAME" /prop'` |
 //! | a clustered mailbox server may be on every machine that `RedundantMachines` names | `Get-MailboxServer CMS`, with `Format-List RedundantMachines` |
 //!
 //! Settings with a safe default stand in for what nobody published: `diskMib` (what an installer needs), and `services`:
