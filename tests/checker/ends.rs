@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use hashbrown::{HashMap, HashSet};
+use rollward::desired::Cluster;
 use rollward::drivers::simulator::world::{Event, Fate, PausedBy, World};
 use rollward::model::{Action, GroupName, HandoffStyle, Known, MarkKind, NodeName, RuleName, Standing};
-use rollward::observed::{Observation, effect};
+use rollward::observed::{GroupKind, Observation, effect};
 use rollward::plan::{self, Decision};
 use rollward::reconcile::Input;
 
@@ -52,9 +53,9 @@ const REFUSE_FINISHING: &[RuleName] = &[
 ];
 
 /// A role that we stopped can start neither where it is nor where it was stopped for: that waits for people, and for
-/// nothing of ours. Either node is dead or a person has paused it; or, of the second, somebody's installer works there
-/// or the network is cut between the two.
-fn has_nowhere(world: &World, role: &GroupName, to: &NodeName) -> bool {
+/// nothing of ours. Either node is dead or a person has paused it; or, of the second, somebody's installer works there,
+/// the network is cut between the two, or what failed over took its room.
+fn has_nowhere(world: &World, desired: &Cluster, role: &GroupName, to: &NodeName) -> bool {
     let Some(group) = world.groups.get(role) else { return false };
     let closed = |node: &NodeName| {
         let paused = world.nodes.get(node).is_some_and(|n| n.paused == Some(PausedBy::Person));
@@ -62,7 +63,12 @@ fn has_nowhere(world: &World, role: &GroupName, to: &NodeName) -> bool {
     };
     let rival = world.nodes.get(to).is_some_and(|n| n.rival.is_some());
     let cut = world.apart.contains(&group.owner) != world.apart.contains(to);
-    closed(&group.owner) && (closed(to) || rival || cut)
+    let declared = desired.nodes.get(to).and_then(|spec| spec.max_roles);
+    let room = declared.or_else(|| desired.topology.roles_per_node());
+    let is_role = |name: &GroupName| desired.groups.get(name).is_some_and(|spec| spec.kind == GroupKind::Role);
+    let there = world.groups.iter().filter(|(name, group)| group.owner == *to && is_role(name)).count();
+    let full = room.is_some_and(|room| there >= room as usize);
+    closed(&group.owner) && (closed(to) || rival || cut || full)
 }
 
 impl Ends {
@@ -230,8 +236,10 @@ impl Search {
         for mark in world.store.marks.iter().filter(|m| m.kind.is_controllers()) {
             let quarantine = matches!(mark.kind, MarkKind::Quarantine { .. });
             waits |= quarantine || excused(mark.kind.node());
-            let nowhere =
-                matches!(&mark.kind, MarkKind::StoppedRole { group, to, .. } if has_nowhere(&world, group, to));
+            let nowhere = match &mark.kind {
+                MarkKind::StoppedRole { group, to, .. } => has_nowhere(&world, &turn.desired, group, to),
+                _ => false,
+            };
             waits |= nowhere;
             if !quarantine && !nowhere && !excused(mark.kind.node()) {
                 end.wrong.push(format!("left behind: {mark}"));

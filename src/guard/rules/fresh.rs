@@ -22,7 +22,7 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let limit = facts.desired.policy.limits.observation_age;
     let mut look =
         Look { facts, oldest: earlier(facts.now, limit), latest: later(facts.now, limit), wrong: Vec::new() };
-    look.cluster();
+    look.cluster(duty::is_only_way_up(action, facts));
     if let Some(node) = action.node() {
         look.reached(node);
     }
@@ -84,7 +84,8 @@ impl<'a> Look<'_, 'a> {
         format!("known for {} without another look", words(between(at, self.facts.now)))
     }
 
-    fn cluster(&mut self) {
+    /// A minority that says itself that it is one runs nothing: who brings on a role that we stopped need not wait for it.
+    fn cluster(&mut self, minorities_may_differ: bool) {
         let seen = self.facts.seen;
         self.read(&seen.claim, || "claim".into());
         self.read(&seen.marks, || "marks".into());
@@ -92,11 +93,12 @@ impl<'a> Look<'_, 'a> {
         if seen.quorum.surely(|q| q.standalone) {
             return;
         }
-        let Some(first) = seen.views.first() else {
+        let mut views = seen.views.iter().filter(|view| view.quorate || !minorities_may_differ).peekable();
+        let Some(&first) = views.peek() else {
             self.wrong.push(Evidence::new("views", "none: no node said who the members are", seen.at));
             return;
         };
-        for view in &seen.views {
+        for view in views {
             if !view.quorate {
                 let fact = format!("the quorum as {} sees it", view.from);
                 self.wrong.push(Evidence::new(fact, "lost: it is in a minority", view.at));

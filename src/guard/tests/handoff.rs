@@ -1,5 +1,6 @@
 //! Handing a role over: `ready-target` and `approval`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -7,8 +8,8 @@ use crate::desired::{Broken, HandoffWhen, Mode};
 use crate::guard::testing::*;
 use crate::guard::{Approval, PlannedHandoff};
 use crate::model::time::later;
-use crate::model::{HandoffStyle, Known, MarkKind, RuleName, StopScope};
-use crate::observed::{Copy, CopyStatus, GroupKind, GroupState, Membership, Verified};
+use crate::model::{HandoffStyle, Known, MarkKind, NodeName, RuleName, StopScope};
+use crate::observed::{Copy, CopyStatus, GroupKind, GroupState, Membership, Verified, View};
 
 fn over() -> Action {
     handoff("MBX1", "EXNODE1", "EXNODE2")
@@ -165,6 +166,13 @@ fn a_role_that_we_stopped_is_judged_on_its_target_only() {
     story.mark(MarkKind::Stop { scope: StopScope::Cluster, why: "a storm".into() });
     story.mark(MarkKind::Stop { scope: StopScope::Node("EXNODE1".into()), why: "a storm".into() });
     allows(&story, &way);
+    let alone: NodeName = "EXNODE3".into();
+    let minority = View { from: alone.clone(), quorate: false, members: Arc::new([alone].into()), at };
+    story.seen.views.insert(0, minority);
+    allows(&story, &way);
+    story.seen.views[0].quorate = true;
+    assert_eq!(about(&story, &way), [Fresh], "it may run there as well");
+    story.seen.views.remove(0);
     see(at, false, &mut story.node("EXNODE1").paused);
     use RuleName::{Approval, Manifest, Mode as ModeRule, Record, Stop, Window};
     let leave = [Window, Approval, Stop, ModeRule, Manifest, Record];
