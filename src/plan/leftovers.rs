@@ -10,7 +10,7 @@ use crate::observed::{GroupKind, GroupState, Node, PauseOf};
 use super::Decision;
 use super::ask::{Ask, last_work, standing};
 use super::middle::{changes_software, restoring_failed};
-use super::progress::is_busy_on;
+use super::progress::{is_at_work_with, is_busy_on};
 use super::rest::is_releasing;
 
 /// The removal of the first mark that means nothing any more.
@@ -70,7 +70,8 @@ fn means_nothing(mark: &Mark, facts: &Facts<'_>) -> bool {
             _ => !facts.seen.nodes.contains_key(node),
         },
         MarkKind::StoppedRole { group, .. } => match facts.seen.groups.get(group) {
-            Some(seen) => seen.state.surely(|state| *state == GroupState::Online),
+            // One that is about to be stopped serves as well, to the last.
+            Some(seen) => seen.state.surely(|state| *state == GroupState::Online) && !is_at_work_with(group, facts),
             None => true,
         },
         MarkKind::Quarantine { node, .. } => {

@@ -1,7 +1,7 @@
 //! What is under way: work that runs, and announcements whose end nobody has seen.
 
 use crate::guard::{self, Facts};
-use crate::model::{Action, Evidence, Hold, Known, Mark, NodeName, Subject, Time};
+use crate::model::{Action, Evidence, GroupName, Hold, Known, Mark, NodeName, Subject, Time};
 use crate::observed::effect::{self, Proof};
 use crate::observed::{GroupState, Observation};
 
@@ -57,7 +57,21 @@ pub(super) fn is_at_work_on(node: &NodeName, facts: &Facts<'_>) -> bool {
         })
 }
 
-/// Whether that is so, or an announcement of the node's own still stands, be the node up or down.
+/// Whether something of ours may be under way with the group, or may begin at any moment, whatever is seen of it so far: a
+/// tool that was just started has done nothing yet.
+pub(super) fn is_at_work_with(group: &GroupName, facts: &Facts<'_>) -> bool {
+    let seen = facts.seen;
+    let maybe_on = |node: &NodeName| {
+        seen.groups.get(group).is_some_and(|group| group.owner.possibly(|owner| owner.as_ref() == Some(node)))
+    };
+    seen.nodes.iter().any(|(name, node)| node.work.is_unknown() && maybe_on(name))
+        || seen.nodes.values().filter_map(|node| node.running_work()).any(|work| work.action.group() == Some(group))
+        || seen
+            .in_progress()
+            .any(|(action, _)| action.group() == Some(group) && !action.node().is_some_and(|node| seen.is_down(node)))
+}
+
+/// Whether something may be at work on the node, or an announcement of its own still stands, be the node up or down.
 pub(super) fn is_busy_on(node: &NodeName, facts: &Facts<'_>) -> bool {
     is_at_work_on(node, facts) || facts.seen.in_progress().any(|(action, _)| action.node() == Some(node))
 }

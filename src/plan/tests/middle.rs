@@ -246,6 +246,30 @@ fn services_on_which_a_role_may_hang_that_does_not_come_up_after_our_handoff_are
     assert_eq!(restored.next(), "StartRole \"MBX\" on B");
 }
 
+#[test]
+fn the_duty_to_start_a_role_again_stays_while_the_role_is_about_to_be_stopped() {
+    let duty =
+        MarkKind::StoppedRole { group: "MBX".into(), to: "B".into(), deadline: later(now(), Duration::from_secs(600)) };
+    let duty_goes = |world: &World| world.next().starts_with("Release duty");
+    let over = World::ccr().mark(duty.clone());
+    assert!(duty_goes(&over), "it serves, and nobody is about to stop it: {}", over.next());
+    let stop =
+        Action::StopRole { group: "MBX".into(), node: "A".into(), to: "B".into(), at_most: Duration::from_secs(600) };
+    let runs = |world: &mut World| {
+        let work = Work { action: stop.clone(), epoch: 1, holder: "us".into(), since: now(), ended: None };
+        world.node_mut("A").work.suppose(Some(work), now());
+    };
+    let starts = World::ccr().mark(duty.clone()).with(runs);
+    assert!(!duty_goes(&starts), "its tool has done nothing yet");
+    let announced = World::ccr()
+        .mark(duty.clone())
+        .mark(MarkKind::InProgress { action: Box::new(stop.clone()) })
+        .with(|world| world.node_mut("A").work = Known::unknown("no answer"));
+    assert!(!duty_goes(&announced), "it may begin at any moment");
+    let unseen = World::ccr().mark(duty).with(|world| world.node_mut("A").work = Known::unknown("no answer"));
+    assert!(!duty_goes(&unseen), "nobody knows what its node does");
+}
+
 /// The cluster has brought the role on; nobody but us would start it.
 #[test]
 fn a_role_whose_node_died_while_it_was_being_stopped_is_started_where_it_is() {
