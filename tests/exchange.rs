@@ -3,7 +3,11 @@
 //! The tools are `tests/twin/`, one program that `cargo test` builds as an example.
 
 mod host;
+mod interrupted;
 mod look;
+mod orders;
 mod practice;
+mod rolls;
 mod scripts;
 mod tools;
+mod troubles;

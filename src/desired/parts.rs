@@ -39,8 +39,6 @@ pub struct PartContext<'a> {
     pub groups: &'a BTreeSet<GroupName>,
     /// All rollups.
     pub rollups: &'a BTreeMap<RollupName, Arc<Rollup>>,
-    /// Whether the manifest asks for acts, and not for looks and plans alone.
-    pub acts: bool,
 }
 
 /// What a part means to the rest.

@@ -375,6 +375,11 @@ pub struct StopDocument {
 }
 
 impl Cluster {
+    /// Whether it may be acted on, and not only looked at.
+    pub fn acts(&self) -> bool {
+        self.mode == Mode::Act
+    }
+
     /// Whether the tries of a rollup that failed on a node were of another package than the one that is declared now:
     /// what lies there is not that file. A mended package is another try.
     pub fn was_another_package(&self, rollup: &Rollup, seen: &crate::observed::Node) -> bool {

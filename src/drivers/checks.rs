@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::guard::Check;
-use crate::model::{Action, Claim, Known, MarkKind, NodeName};
+use crate::model::{Action, Claim, Known, MarkKind, NodeName, Rollup, RollupName, Standing};
 use crate::observed::{GroupKind, Observation, PauseOf};
 
 /// Makes one check. What cannot be seen counts as a *no*.
@@ -88,6 +88,14 @@ pub fn check(check: &Check, own: &Action, claim: Option<&Claim>, seen: &Observat
             None => no(format!("{node} was not seen")),
         },
     }
+}
+
+/// The rollup that a node is verified to be at: one that is resumed, and not into quarantine.
+pub fn verified<'a>(action: &Action, target: Option<&'a Rollup>, seen: &Observation) -> Option<&'a RollupName> {
+    let Action::Resume { node, quarantine: None } = action else { return None };
+    let target = target?;
+    let standing = target.standing(&seen.nodes.get(node)?.installed);
+    (standing == Ok(Standing::Current)).then_some(&target.name)
 }
 
 /// Where no group at all can be seen, nothing shows that a node is empty.

@@ -1,6 +1,28 @@
-//! How a claim stands in a cluster's store, whichever stack keeps it: as one short text.
+//! How a claim and marks stand in a cluster's store, whichever stack keeps it: a claim as one short text, and what a mark is
+//! about as part of its name, so that the same mark is never there twice.
 
-use crate::model::{Claim, Holder};
+use sha2::{Digest, Sha256};
+
+use crate::model::{Claim, Holder, Mark, MarkKind, StopScope, hex};
+
+/// What a mark is about, as 16 hexadecimal digits: the same for the same subject, whoever writes it.
+pub(super) fn subject(mark: &Mark) -> String {
+    let about = match &mark.kind {
+        MarkKind::Pause { node } => format!("pause {node}"),
+        // One announcement a node, or a group where no node is meant.
+        MarkKind::InProgress { action } => match (action.node(), action.group()) {
+            (Some(node), _) => format!("action on {node}"),
+            (None, Some(group)) => format!("action on group {group}"),
+            (None, None) => "action".to_owned(),
+        },
+        MarkKind::StoppedRole { group, .. } => format!("stopped {group}"),
+        MarkKind::Quarantine { node, .. } => format!("quarantine {node}"),
+        MarkKind::Stop { scope: StopScope::Cluster, .. } => "stop".to_owned(),
+        MarkKind::Stop { scope: StopScope::Node(node), .. } => format!("stop {node}"),
+    };
+    let hash = Sha256::digest(about.as_bytes());
+    hex(hash.get(..8).unwrap_or_default())
+}
 
 /// `epoch@holder#heartbeat`. Whatever could end a quoted text is written as `%` and two hexadecimal digits, so that it
 /// can stand as it is in whatever a stack's tools take.

@@ -3,11 +3,15 @@
 //! A driver translates and decides nothing. It sees the model, observations and permits; nothing of plans or policies.
 
 mod checks;
+mod command;
 pub mod exchange2007;
+mod kept;
 mod marks;
 pub mod pacemaker;
+mod packages;
 pub mod simulator;
 mod ssh;
+mod windows_installer;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::desired::{Mode, NodeSpec};
+use crate::desired::NodeSpec;
 use crate::guard::{ClusterFacts, FleetFacts, RollState, roll_has_begun};
 use crate::model::{Action, ClusterName, Known, MarkKind, NodeName, NodeRef, Phase, RollupName};
 use crate::observed::{Membership, Node, Observation};
@@ -20,7 +20,7 @@ pub(super) fn cluster_facts(turn: &Turn, fleet: &FleetFacts) -> ClusterFacts {
     let facts = ClusterFacts {
         roll: RollState::Unknown,
         canary: desired.labels.get("rollward/canary").is_some_and(|value| value == "true"),
-        acts: desired.mode == Mode::Act,
+        acts: desired.acts(),
         standby_clusters,
         nodes: BTreeMap::new(),
         in_the_middle: Known::unknown("not looked at yet"),

@@ -2,10 +2,23 @@
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize as _;
 use serde_json::{Value, json};
+
+/// What stands in the file that is declared as the package of every rollup here.
+const PACKAGE: &str = "what an installer takes\n";
+
+/// Its name.
+pub const FILE: &str = "Exchange2007-KB2756497-v3-x64-EN.msp";
+
+/// Its SHA-256.
+const SHA256: &str = "c53d83f9c95e16dac0f4f0990ed74886982cd3c81c5157a408ab5c4995f10a2e";
+
+/// What scenarios declare instead, of a file that is nowhere.
+const DECLARED: &str = "2f4d0a4b6d1f5e7a8c9b0a1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9d0e1f";
 
 /// An estate of clusters whose tools answer.
 pub struct Twin {
@@ -28,7 +41,10 @@ impl Twin {
     /// The same, set up so besides, with faults for one.
     pub fn with(truth: &str, setup: Value) -> Self {
         let twin = Self { folder: tempfile::tempdir().unwrap() };
-        std::fs::write(twin.path("truth.yaml"), truth).unwrap();
+        std::fs::write(twin.path("truth.yaml"), truth.replace(DECLARED, SHA256)).unwrap();
+        // The file is where the documents say that it is.
+        std::fs::create_dir(twin.path("packages")).unwrap();
+        std::fs::write(twin.path("packages").join(FILE), PACKAGE).unwrap();
         let mut all = json!({
             "began": now(),
             "managementHost": "mgmt1",
@@ -41,7 +57,7 @@ impl Twin {
         std::fs::write(twin.path("estate.json"), all.to_string()).unwrap();
         let bin = twin.path("bin");
         std::fs::create_dir(&bin).unwrap();
-        for tool in ["ssh", "cluster.exe", "powershell.exe", "hand"] {
+        for tool in ["ssh", "cluster.exe", "powershell.exe", "msiexec.exe", "shutdown.exe", "hand", "truth"] {
             symlink(program(), bin.join(tool)).unwrap();
         }
         twin
@@ -79,11 +95,37 @@ impl Twin {
     /// Runs rollward on the manifests, with the twin's tools in the place of the real ones.
     #[track_caller]
     pub fn rollward(&self, args: &[&str]) -> Said {
+        self.rollward_as("state", args)
+    }
+
+    /// The same, with a state folder of this name.
+    #[track_caller]
+    pub fn rollward_as(&self, state: &str, args: &[&str]) -> Said {
+        let said = said(self.command(state, args).output().unwrap());
+        // Of what nobody reads the twin tells here.
+        let workers = std::fs::read_to_string(self.path("worker.err")).unwrap_or_default();
+        assert!(!workers.contains("twin: "), "{workers}");
+        said
+    }
+
+    fn command(&self, state: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollward"));
         command.args(args).current_dir(self.folder.path()).env("TWIN", self.folder.path());
-        command.env("ROLLWARD_STATE", self.path("state"));
+        command.env("ROLLWARD_STATE", self.path(state));
         command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
-        said(command.output().unwrap())
+        command
+    }
+
+    /// Puts the tools into these troubles from now on, and gives them so many seconds of patience.
+    pub fn troubles(&self, faults: Value, patience: u64) {
+        let path = self.path("estate.json");
+        let mut setup: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        setup["faults"] = faults;
+        setup["patienceSeconds"] = json!(patience);
+        // Others may read it at any time.
+        let draft = self.path("estate.json.new");
+        std::fs::write(&draft, setup.to_string()).unwrap();
+        std::fs::rename(draft, path).unwrap();
     }
 
     /// The same, of a command that answers with one document.
@@ -112,8 +154,56 @@ impl Twin {
             documents.push(serde_yaml::to_string(&document).unwrap());
         }
         let path = self.path("manifests.yaml");
-        std::fs::write(&path, change(documents.join("---\n"))).unwrap();
+        let text = change(documents.join("---\n"));
+        // Whoever reads it at the same time finds it whole.
+        if std::fs::read_to_string(&path).is_ok_and(|there| there != text) || !path.exists() {
+            std::fs::write(&path, text).unwrap();
+        }
         path.to_str().unwrap().to_owned()
+    }
+
+    /// What is so, whatever anybody sees: each cluster by its name.
+    #[track_caller]
+    pub fn truth(&self) -> Value {
+        let said = self.on("", "truth", &[]);
+        serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}{}", said.out, said.err))
+    }
+
+    /// The bytes of the package that the documents declare.
+    pub fn package(&self) -> &'static str {
+        PACKAGE
+    }
+
+    /// The process of the worker that has begun last on a node.
+    #[track_caller]
+    pub fn worker(&self, node: &str) -> u32 {
+        let pid = self.path(&format!("hosts/{node}/C/rollward/worker.pid"));
+        std::fs::read_to_string(pid).unwrap().parse().unwrap()
+    }
+
+    /// The process of the installer that runs on a node.
+    #[track_caller]
+    pub fn installer(&self, node: &str) -> u32 {
+        let pid = self.path(&format!("hosts/{node}/_MSIExecute"));
+        std::fs::read_to_string(pid).unwrap().parse().unwrap()
+    }
+
+    /// Ends a process, and none of its children.
+    #[track_caller]
+    pub fn kill(&self, pid: u32) {
+        assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    }
+
+    /// Looks often until there is an answer, for a minute.
+    #[track_caller]
+    pub fn wait_until<T>(&self, what: &str, ask: impl Fn() -> Option<T>) -> T {
+        for _ in 0..1200 {
+            if let Some(answer) = ask() {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{what} did not come: {:#}", self.truth());
     }
 
     /// What a person, or fate, does.
@@ -121,6 +211,46 @@ impl Twin {
     pub fn hand(&self, cluster: &str, words: &str) {
         let said = self.on("", "hand", &[cluster, words]);
         assert_eq!(said.code, 0, "{words}: {}", said.err);
+    }
+}
+
+/// A daemon that rolls until nothing is left to do; killed where a test ends early.
+pub struct Daemon {
+    process: Option<Child>,
+}
+
+impl Daemon {
+    /// Starts one on the manifests, with a state folder of this name.
+    pub fn start(twin: &Twin, state: &str) -> Self {
+        let manifests = twin.declare();
+        let mut command = twin.command(state, &["run", &manifests, "--until-converged", "--timeout", "3m"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { process: Some(command.spawn().unwrap()) }
+    }
+
+    /// Kills it, as it stands.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // It may have ended by itself.
+            let _ = process.kill();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn ends(mut self) -> Said {
+        said(self.process.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -200,7 +200,7 @@ fn a_name_that_columns_make_ambiguous_is_unknown() {
 #[test]
 fn what_a_node_keeps_from_another_version_is_unknown() {
     let twin = Twin::new(&pair());
-    let kept = twin.path("hosts/EXNODE2/kept");
+    let kept = twin.path("hosts/EXNODE2/C/rollward/kept");
     std::fs::create_dir_all(&kept).unwrap();
     std::fs::write(kept.join("Größe\t100%"), "a\tb\r\nc %41\r\n").unwrap();
     let unknown = unknown(&twin.asked(&["observe", "mbx-ccr-01", "--manifests", &twin.declare()]));

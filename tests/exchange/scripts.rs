@@ -86,6 +86,10 @@ impl Script<'_> {
                 self.say(node, "newer than PowerShell 1.0 on .NET 2.0, or code out of text");
             }
             "variable" if self.text(node).starts_with('@') => self.say(node, "splatting came with PowerShell 2.0"),
+            // It goes on with the next statement, as if the one that failed had done what it should.
+            "trap_statement" if self.text(node).contains("continue") && statements_beside(node) > 1 => {
+                self.say(node, "what follows the statement that failed is done, too");
+            }
             "comment" if self.text(node).to_lowercase().starts_with("#requires") => self.say(node, "not a comment"),
             _ => {}
         }
@@ -152,6 +156,13 @@ impl Script<'_> {
             }
         }
     }
+}
+
+/// How many statements a trap stands beside.
+fn statements_beside(trap: Node<'_>) -> usize {
+    let Some(block) = trap.parent() else { return 0 };
+    let mut cursor = block.walk();
+    block.named_children(&mut cursor).filter(|child| !matches!(child.kind(), "trap_statement" | "comment")).count()
 }
 
 /// The one place where text becomes code: that of the script that was sent.
@@ -243,6 +254,11 @@ fn what_is_newer_or_an_alias_is_refused() {
     ] {
         refused(code, why);
     }
+}
+
+#[test]
+fn a_trap_that_goes_on_stands_beside_one_statement() {
+    refused("& {\n  trap { continue }\n  [IO.File]::Move($a, $b)\n  $script:moved = $true\n}", "is done, too");
 }
 
 #[test]

@@ -2,17 +2,17 @@
 //!
 //! It ends with 0 or with the Win32 error that it says.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rollward::drivers::simulator::Hand;
 use rollward::drivers::simulator::world::{ClusterService, Machine, NodeTruth, World};
-use rollward::model::{ClusterName, GroupName, NodeName};
+use rollward::model::{Action, ClusterName, GroupName, HandoffStyle, NodeName};
 use rollward::observed::GroupState;
 
 use crate::estate::{self, Estate, answers, same};
 use crate::faults::{self, Trouble};
 use crate::words::{Language, win32};
-use crate::{resources, tables};
+use crate::{acting, resources, tables};
 
 /// A Win32 error.
 struct Win32(u32);
@@ -35,13 +35,7 @@ pub fn run(args: &[String]) -> Result<u8, String> {
     }
     let german = troubles.iter().any(|t| matches!(t, Trouble::SpeaksGerman));
     let language = if german { Language::German } else { Language::English };
-    let (text, code) = match ask(args, &machine, language) {
-        Ok(text) => (text, 0),
-        Err(Win32(code)) => {
-            let text = format!("System error {code} has occurred (0x{code:08x}).\r\n{}\r\n", win32(code));
-            (text, code)
-        }
-    };
+    let (text, code) = answer(args, &machine, language);
     let whole = !troubles.iter().any(|t| matches!(t, Trouble::IsCutShort));
     print!("{}", if whole { &text } else { faults::cut_short(&text) });
     // On Linux an exit code has eight bits; the caller finds the whole one here.
@@ -49,7 +43,16 @@ pub fn run(args: &[String]) -> Result<u8, String> {
     Ok(u8::try_from(code).unwrap_or(1))
 }
 
-fn leave_exit_code(code: u32) {
+/// What it says, and what it ends with.
+pub fn answer(args: &[String], machine: &str, language: Language) -> (String, u32) {
+    match ask(args, machine, language) {
+        Ok(text) => (text, 0),
+        Err(Win32(code)) => (format!("System error {code} has occurred (0x{code:08x}).\r\n{}\r\n", win32(code)), code),
+    }
+}
+
+/// Leaves the whole exit code where the caller looks for it.
+pub fn leave_exit_code(code: u32) {
     if let Some(path) = std::env::var_os(EXIT_CODE)
         && let Err(error) = std::fs::write(path, code.to_string())
     {
@@ -116,12 +119,6 @@ impl Connection {
         self.estate.world(&self.cluster).ok_or(Win32(1722))
     }
 
-    fn poke(&mut self, hand: Hand) -> Result<(), Win32> {
-        self.estate.poke(&self.cluster, hand).map_err(|_| Win32(5071))?;
-        self.estate.keep();
-        Ok(())
-    }
-
     fn of_cluster(&mut self, options: &[&str]) -> Said {
         let Some(((name, _), rest)) = options.split_first().and_then(|(o, rest)| Some((option(o)?, rest))) else {
             return Err(Win32(87));
@@ -160,16 +157,18 @@ impl Connection {
         match (&node, wanted) {
             (_, o) if is(&o, "stat", "status") => {}
             (Some(node), o) if is(&o, "pause", "pausenode") => {
-                let truth = self.member(node)?;
-                if truth.paused.is_none() {
-                    self.poke(Hand::Pause { node: node.clone() })?;
+                let (node, mine) = (node.clone(), acting::for_a_controller());
+                // To pause a paused node is no error, and changes nothing but whose doing it is.
+                if self.member(&node)?.paused.is_none() || mine {
+                    acting::pause(&mut self.estate, &self.cluster, &node, true).map_err(|_| Win32(5050))?;
                 }
             }
             (Some(node), o) if is(&o, "resume", "resumenode") => {
-                if self.member(node)?.paused.is_none() {
+                let node = node.clone();
+                if self.member(&node)?.paused.is_none() {
                     return Err(Win32(5058));
                 }
-                self.poke(Hand::Resume { node: node.clone() })?;
+                acting::pause(&mut self.estate, &self.cluster, &node, false).map_err(|_| Win32(5050))?;
             }
             _ => return Err(Win32(87)),
         }
@@ -264,27 +263,45 @@ impl Connection {
         Ok(tables::properties("Resource Group", &format!("{heading} '{name}':"), rows))
     }
 
+    /// Begins a move, to the best node where none is named.
     fn move_group(&mut self, group: &GroupName, to: &str) -> Result<(), Win32> {
         let world = self.world()?;
-        let node = world.nodes.keys().find(|node| same(node.as_str(), to)).cloned().ok_or(Win32(5042))?;
         let truth = world.groups.get(group).ok_or(Win32(5013))?;
-        if truth.owner == node {
+        let (from, role) = (truth.owner.clone(), resources::is_mailbox_server(truth));
+        let node = match to {
+            "" => truth.possible_owners.iter().find(|node| **node != from && world.can_take(group, node).is_ok()),
+            _ => Some(world.nodes.keys().find(|node| same(node.as_str(), to)).ok_or(Win32(5042))?),
+        };
+        let to = node.cloned().ok_or(Win32(5071))?;
+        if from == to {
             return Ok(());
         }
-        if self.member(&node)?.paused.is_some() {
+        if self.member(&to)?.paused.is_some() {
             return Err(Win32(5070));
         }
-        self.poke(Hand::Move { group: group.clone(), to: node })
+        world.can_take(group, &to).map_err(|_| Win32(5071))?;
+        if !acting::for_a_controller() {
+            let moves = self.estate.poke(&self.cluster, Hand::Move { group: group.clone(), to });
+            self.estate.keep();
+            return moves.map(|_| ()).map_err(|_| Win32(5071));
+        }
+        let group = group.clone();
+        let action = match role {
+            true => Action::Handoff { group, from, to, style: HandoffStyle::Online },
+            false => Action::MoveGroup { group, from, to },
+        };
+        acting::begin(&mut self.estate, &self.cluster, &action).map_err(|_| Win32(5012))
     }
 
-    /// Waits until the group is on its way no more, with the estate in others' hands.
+    /// Waits until the group is on its way no more, with the estate in others' hands. The seconds are the estate's.
     fn wait_for(&mut self, group: &GroupName, seconds: Option<u64>) -> Said {
-        let began = now();
+        let began = estate::instant();
+        let seconds = seconds.map(|seconds| Duration::from_secs(seconds) / self.estate.setup.time_scale);
         while self.world()?.groups.get(group).is_some_and(|g| g.state == GroupState::Pending) {
-            if seconds.is_some_and(|seconds| began.elapsed() >= Duration::from_secs(seconds)) {
+            if seconds.is_some_and(|seconds| began.elapsed() >= seconds) {
                 return Err(Win32(997));
             }
-            self.estate.let_others_in(Duration::from_millis(100)).map_err(|_| Win32(1722))?;
+            self.estate.let_others_in(acting::OFTEN).map_err(|_| Win32(1722))?;
         }
         self.groups(Some(group))
     }
@@ -325,9 +342,4 @@ impl Connection {
             _ => Err(Win32(87)),
         }
     }
-}
-
-#[allow(clippy::disallowed_methods)] // The twin is the outside: its time is the real one.
-fn now() -> Instant {
-    Instant::now()
 }

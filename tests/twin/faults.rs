@@ -1,5 +1,6 @@
 //! What goes wrong, besides what befalls the worlds themselves.
 
+use std::fs::File;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
-    /// `ssh`, `cluster.exe` or `powershell.exe`.
+    /// `ssh`, `cluster.exe`, `msiexec.exe` or `powershell.exe`.
     pub of: String,
     /// Words of its command line, or of what `powershell.exe` is asked to run: with others it works.
     #[serde(default)]
@@ -16,6 +17,9 @@ pub struct Fault {
     /// The machine on which it goes wrong; any if absent.
     #[serde(default)]
     pub on: Option<String>,
+    /// How often it goes wrong; always if absent.
+    #[serde(default)]
+    pub times: Option<u32>,
     /// How.
     pub it: Trouble,
 }
@@ -47,7 +51,14 @@ pub fn of<'a>(faults: &'a [Fault], tool: &str, asked: &str, machine: &str) -> Ve
             && asked.contains(&fault.asked)
             && fault.on.as_deref().is_none_or(|on| crate::estate::same(on, machine))
     };
-    faults.iter().filter(hit).map(|fault| &fault.it).collect()
+    let left = |(i, fault): &(usize, &Fault)| fault.times.is_none_or(|times| takes_a_turn(*i, times));
+    faults.iter().enumerate().filter(|(_, fault)| hit(fault)).filter(left).map(|(_, fault)| &fault.it).collect()
+}
+
+/// Counts a trouble that comes so often; false if it has come as often already.
+fn takes_a_turn(fault: usize, times: u32) -> bool {
+    let Ok(folder) = crate::estate::folder() else { return false };
+    (0..times).any(|turn| File::create_new(folder.join(format!("trouble-{fault}-{turn}"))).is_ok())
 }
 
 /// Passes the time that troubles take, and says what a tool ends with at once, if it does.

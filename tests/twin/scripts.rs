@@ -2,11 +2,14 @@
 
 mod exchange;
 mod node;
+mod orders;
 
-use crate::estate;
+pub use self::node::services_of;
+
 use crate::faults::Trouble;
 use crate::shell::native;
 use crate::wire::{Answer, Request};
+use crate::{cmdlets, estate};
 
 /// How long the scripts wait for `cluster.exe`, in seconds.
 const PATIENCE: u64 = 15;
@@ -43,6 +46,27 @@ const SCRIPTS: &[Known] = &[
         names: node::NAMES,
         answer: node::answer,
     },
+    Known {
+        name: "store",
+        inputs: &["server", "folder", "expect", "resume", "drop", "put"],
+        names: &["'/usedefault'"],
+        answer: orders::store,
+    },
+    Known { name: "begin", inputs: orders::ORDER, names: cmdlets::NAMES, answer: orders::begin },
+    Known { name: "work", inputs: orders::ORDER, names: orders::WORK, answer: orders::work },
+    Known {
+        name: "leave",
+        inputs: &["folder", "id", "verdict", "verified"],
+        names: &["'orders'"],
+        answer: orders::leave,
+    },
+    Known {
+        name: "stage",
+        inputs: &["folder", "id", "file", "sha256", "offset", "data"],
+        names: &["'packages'"],
+        answer: orders::stage,
+    },
+    Known { name: "tidy", inputs: &["folder", "forget", "clear"], names: &["'kept'"], answer: orders::tidy },
     Known {
         name: "doctor",
         inputs: &["crl"],
@@ -86,7 +110,7 @@ fn stamp(time: jiff::Timestamp) -> String {
 }
 
 /// What a cmdlet does that is made to fail.
-fn refused(troubles: &[&Trouble], name: &str) -> Result<(), String> {
+pub fn refused(troubles: &[&Trouble], name: &str) -> Result<(), String> {
     let saying = troubles.iter().find_map(|trouble| match trouble {
         Trouble::Refuses { cmdlet, saying } if cmdlet == name => Some(saying.clone()),
         _ => None,
@@ -143,5 +167,6 @@ fn doctor(request: &Request, _: &str, _: &[&Trouble], to: &mut Answer) -> Result
     to.say(["revocation", "00023e00"]);
     request.all("crl").iter().for_each(|_| to.say(["crl", "True"]));
     to.say(["start-limit", ""]);
+    to.say(["snapin", "True"]);
     Ok(())
 }

@@ -2,21 +2,21 @@
 //! answers as the script would, from the estate.
 //!
 //! No PowerShell runs here. What is held to: the command is the bootstrap and nothing else; the script that is sent
-//! names each tool, cmdlet and property from which the twin answers; native tools run as processes of their own.
+//! names each tool, cmdlet and property from which the twin answers.
 
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, ExitStatus, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::cluster::EXIT_CODE;
+use crate::cluster::{self, EXIT_CODE};
 use crate::estate;
 use crate::faults::{self, Trouble};
-use crate::scripts;
 use crate::wire::{Answer, Request};
+use crate::words::Language;
+use crate::{scripts, worker};
 
 pub fn run(args: &[String]) -> Result<u8, String> {
     let [options @ .., "-EncodedCommand", encoded] = &args.iter().map(String::as_str).collect::<Vec<_>>()[..] else {
@@ -28,9 +28,7 @@ pub fn run(args: &[String]) -> Result<u8, String> {
         }
     }
     is_bootstrap(&decode(encoded)?)?;
-    let mut asked = String::new();
-    std::io::stdin().read_to_string(&mut asked).map_err(|e| format!("standard input: {e}"))?;
-    let request = Request::parse(&asked)?;
+    let request = Request::parse(&asked()?)?;
     let machine = estate::machine()?;
     let setup = estate::setup()?;
     let troubles = faults::of(&setup.faults, "powershell.exe", &request.name, &machine);
@@ -49,6 +47,16 @@ pub fn run(args: &[String]) -> Result<u8, String> {
     let whole = !troubles.iter().any(|t| matches!(t, Trouble::IsCutShort));
     print!("{}", if whole { &text } else { faults::cut_short(&text) });
     Ok(0)
+}
+
+/// What the bootstrap reads: a file, where it is told of one, else standard input.
+fn asked() -> Result<String, String> {
+    if let Some(path) = std::env::var_os(worker::REQUEST) {
+        return std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()));
+    }
+    let mut asked = String::new();
+    std::io::stdin().read_to_string(&mut asked).map_err(|e| format!("standard input: {e}"))?;
+    Ok(asked)
 }
 
 /// The text of an encoded command.
@@ -72,19 +80,37 @@ fn is_bootstrap(command: &str) -> Result<(), String> {
 }
 
 /// Runs a native tool as the scripts do, and says its lines. Its exit code, if it ended in time.
-pub fn native(answer: &mut Answer, id: &str, tool: &str, args: &[&str], seconds: u64) -> Result<Option<u32>, String> {
+pub fn native(answer: &mut Answer, id: &str, name: &str, args: &[&str], seconds: u64) -> Result<Option<u32>, String> {
+    let Some((text, code)) = tool(name, args, seconds)? else {
+        let patience = estate::setup()?.patience(seconds).as_secs();
+        answer.unknown(id, &format!("{name} did not end within {patience} s"));
+        return Ok(None);
+    };
+    for line in text.trim_end().split('\n') {
+        answer.say(["raw", id, &code.to_string(), line.trim_end_matches('\r')]);
+    }
+    Ok(Some(code))
+}
+
+/// Runs a native tool: what it said, and what it ended with; `None` if it did not end in time.
+///
+/// A healthy `cluster.exe` needs no process of its own for that: it would say the same.
+pub fn tool(name: &str, args: &[&str], seconds: u64) -> Result<Option<(String, u32)>, String> {
     let setup = estate::setup()?;
-    let patience = Duration::from_secs(setup.patience_seconds.unwrap_or(seconds));
+    if name == "cluster.exe" && setup.faults.iter().all(|fault| fault.of != name) {
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        return Ok(Some(cluster::answer(&args, &estate::machine()?, Language::English)));
+    }
     let folder = estate::folder()?;
     let left = folder.join(format!("exit-code-{}", std::process::id()));
-    let mut child = Command::new(folder.join("bin").join(tool))
+    let mut child = Command::new(folder.join("bin").join(name))
         .args(args)
         .env(EXIT_CODE, &left)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .map_err(|e| format!("{tool}: {e}"))?;
+        .map_err(|e| format!("{name}: {e}"))?;
     let mut out = child.stdout.take().ok_or("no pipe")?;
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -92,19 +118,19 @@ pub fn native(answer: &mut Answer, id: &str, tool: &str, args: &[&str], seconds:
         let read = out.read_to_end(&mut said).map(|_| said);
         let _ = send.send(read);
     });
-    let Ok(said) = receive.recv_timeout(patience) else {
+    let Ok(said) = receive.recv_timeout(setup.patience(seconds)) else {
         child.kill().map_err(|e| e.to_string())?;
         child.wait().map_err(|e| e.to_string())?;
-        answer.unknown(id, &format!("{tool} did not end within {} s", patience.as_secs()));
         return Ok(None);
     };
-    let code = child.wait().map_err(|e| e.to_string())?.code();
-    let whole = std::fs::read_to_string(&left).ok().and_then(|text| text.parse().ok());
-    let _ = std::fs::remove_file(&left);
-    let code = whole.or(code.and_then(|code| u32::try_from(code).ok())).ok_or(format!("{tool} was killed"))?;
-    let text = String::from_utf8_lossy(&said.map_err(|e| e.to_string())?).into_owned();
-    for line in text.trim_end().split('\n') {
-        answer.say(["raw", id, &code.to_string(), line.trim_end_matches('\r')]);
-    }
-    Ok(Some(code))
+    let ended = child.wait().map_err(|e| e.to_string())?;
+    let code = exit_code(&left, ended).ok_or(format!("{name} was killed"))?;
+    Ok(Some((String::from_utf8_lossy(&said.map_err(|e| e.to_string())?).into_owned(), code)))
+}
+
+/// The whole of an exit code that a tool left, or what of it there is; `None` if it was killed.
+pub fn exit_code(left: &Path, ended: ExitStatus) -> Option<u32> {
+    let whole = std::fs::read_to_string(left).ok().and_then(|text| text.parse().ok());
+    let _ = std::fs::remove_file(left);
+    whole.or(ended.code().and_then(|code| u32::try_from(code).ok()))
 }

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::estate::{self, Estate};
-use crate::faults;
+use crate::{faults, worker};
 
 /// What `cmd.exe` takes.
 const LINE: usize = 8191;
@@ -59,6 +59,6 @@ pub fn run(args: &[String]) -> Result<u8, String> {
         );
         return Ok(1);
     }
-    let failed = Command::new(at).args(words).env("TWIN_MACHINE", machine).exec();
+    let failed = Command::new(at).args(words).env("TWIN_MACHINE", machine).env_remove(worker::REQUEST).exec();
     Err(format!("{program}: {failed}"))
 }

@@ -12,6 +12,8 @@ pub struct Request {
     pub name: String,
     /// Its text.
     pub script: String,
+    /// The whole, as it was sent.
+    pub text: String,
     inputs: BTreeMap<String, Vec<String>>,
 }
 
@@ -40,7 +42,8 @@ impl Request {
                 _ => return Err(format!("{line:?} in a request")),
             }
         }
-        Ok(Self { name: name.into(), script: script.ok_or("a request without a script")?, inputs })
+        let script = script.ok_or("a request without a script")?;
+        Ok(Self { name: name.into(), script, text: text.into(), inputs })
     }
 
     /// All values of an input.
@@ -51,6 +54,16 @@ impl Request {
     /// The first value of an input.
     pub fn one(&self, key: &str) -> Option<&str> {
         self.all(key).first().map(String::as_str)
+    }
+
+    /// An input that must be given.
+    pub fn need(&self, key: &str) -> Result<&str, String> {
+        self.one(key).ok_or_else(|| format!("{} is given no {key}", self.name))
+    }
+
+    /// An input that is a list of words, if it is given.
+    pub fn words(&self, key: &str) -> Result<Vec<String>, String> {
+        self.one(key).map_or(Ok(Vec::new()), words)
     }
 
     /// Keys that are none of these.
@@ -93,6 +106,12 @@ impl Answer {
         self.say(["end", &lines]);
         self.text
     }
+}
+
+/// Words parted by single spaces, each percent-encoded; an empty one is `%`.
+pub fn words(text: &str) -> Result<Vec<String>, String> {
+    let word = |word: &str| if word == "%" { Ok(String::new()) } else { unescape(word) };
+    text.split(' ').map(word).collect()
 }
 
 fn escape(text: &str) -> String {

@@ -54,6 +54,7 @@ pub fn win32(code: u32) -> &'static str {
         1722 => "The RPC server is unavailable.",
         1753 => "There are no more endpoints available from the endpoint mapper.",
         5002 => "The cluster resource cannot be found.",
+        5012 => "The cluster group is not available for this request.",
         5013 => "The cluster group could not be found.",
         5042 => "The cluster node was not found.",
         5050 => "The cluster node is down.",

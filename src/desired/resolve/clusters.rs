@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::diagnostics::{Diagnostic, did_you_mean, one_of};
 use super::super::document::{APPROVE, ClusterSpec, GroupDoc, Kind, Manifest};
 use super::super::parts::{DriverParts, PartChecked, PartContext};
-use super::super::resolved::{ApprovalAnnotation, Cluster, DriverPart, GroupSpec, Mode, NodeSpec, PackageAt, Policy};
+use super::super::resolved::{ApprovalAnnotation, Cluster, DriverPart, GroupSpec, NodeSpec, PackageAt, Policy};
 use super::docs::{Doc, Docs, Missing, inside};
 use super::rollups::{Packages, file_of};
 use super::{policies, waivers};
@@ -260,8 +260,7 @@ impl Reader<'_, '_> {
         }
         let nodes = nodes?.iter().map(|(name, node)| (name.clone(), node.rollup.clone())).collect();
         let groups = spec.groups.keys().map(|g| GroupName::new(g.as_str())).collect();
-        let acts = spec.mode == Mode::Act;
-        let about = PartContext { cluster, nodes: &nodes, groups: &groups, rollups: self.known.rollups, acts };
+        let about = PartContext { cluster, nodes: &nodes, groups: &groups, rollups: self.known.rollups };
         match self.known.drivers.check(name, part, &about) {
             Ok(checked) => {
                 let part = DriverPart {

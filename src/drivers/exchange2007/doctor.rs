@@ -16,6 +16,8 @@ use crate::observed::{Group, Node, Observation};
 pub(super) struct Checkup {
     pub management: Said,
     pub nodes: BTreeMap<NodeName, Said>,
+    /// Whether an order that does nothing went its way on each node; of none where the manifest only observes.
+    pub orders: BTreeMap<NodeName, Result<(), String>>,
 }
 
 /// What was answered, and what follows from it.
@@ -70,6 +72,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("services", machines::services),
     ("services-declared", machines::services_declared),
     ("revocation", machines::revocation),
+    ("exchange-tools-on-nodes", machines::exchange_tools),
+    ("orders", machines::orders),
 ];
 
 /// Makes every check.

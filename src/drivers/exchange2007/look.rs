@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::spec::{self, QuorumModel, Spec};
 use super::tables::{self, NodeState, Row};
 use super::wire::Answer;
-use super::{machine, mailbox, marks};
-use crate::desired::Cluster;
-use crate::model::{ClusterName, GroupName, Known, NodeName, NodeRef, Rollup, Time};
+use super::{kept, machine, mailbox, marks};
+use crate::desired::{Cluster, PackageAt};
+use crate::model::{ClusterName, GroupName, Known, Mark, MarkKind, NodeName, NodeRef, Rollup, Time};
 use crate::observed::{Group, GroupKind, GroupState, Membership, Node, Observation, Quorum, View};
 
 /// What the manifest says that a look needs.
@@ -21,6 +21,10 @@ pub struct Asked {
     /// The nodes, with their targets.
     pub(super) nodes: BTreeMap<NodeName, Arc<Rollup>>,
     pub(super) groups: BTreeMap<GroupName, GroupAsked>,
+    /// Where packages are on this host, by their files' names.
+    pub(super) packages: BTreeMap<String, PackageAt>,
+    /// The manifest lets it be acted on.
+    pub(super) acts: bool,
     pub(super) spec: Spec,
 }
 
@@ -46,6 +50,8 @@ impl Asked {
                     (name.clone(), GroupAsked { kind: spec.kind, standby_targets })
                 })
                 .collect(),
+            packages: cluster.packages.clone(),
+            acts: cluster.acts(),
             spec: spec::read(&cluster.driver.spec)?,
         })
     }
@@ -170,6 +176,9 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
     let groups = groups(asked, raw, &tables);
     mailbox::suspensions(asked, raw, &groups, &mut nodes);
     let (claim, marks) = marks::seen(raw.cluster.as_ref());
+    for (name, node) in &mut nodes {
+        kept::distrust(node, raw.nodes.get(name), &claim);
+    }
     let quorum = match &tables {
         Ok(tables) => quorum(asked, raw, tables),
         Err(why) => Known::unknown(why.as_str()),
@@ -184,9 +193,8 @@ fn standalone(asked: &Asked, raw: &Raw, at: Time) -> Observation {
         at,
         views: Vec::new(),
         quorum: Known::seen(Quorum { standalone: true, node_votes: 1, needed: 0, witness: None }, at),
-        // What there could be is kept on the host itself.
-        claim: Known::seen(None, at),
-        marks: Known::seen(Vec::new(), at),
+        claim: Known::unknown("no host was asked"),
+        marks: Known::unknown("no host was asked"),
         nodes: BTreeMap::new(),
         groups: BTreeMap::new(),
     };
@@ -198,9 +206,15 @@ fn standalone(asked: &Asked, raw: &Raw, at: Time) -> Observation {
         }
         let heard = said.ok_or_else(|| format!("{name} was not asked")).and_then(Said::heard);
         let heard = heard.and_then(|(answer, at)| machine::is_itself(name, answer).map(|()| (answer, at)));
+        // What a cluster's database would hold is kept on the host itself, and so is its pause: there is nobody who could
+        // give it anything, or from whom a mark would have to keep it.
+        (seen.claim, seen.marks) =
+            marks::known(heard.clone().and_then(|(answer, at)| Ok((marks::on_host(answer)?, at))));
+        let pauses = |mark: &Mark| matches!(&mark.kind, MarkKind::Pause { node } if node == name);
         match heard.clone().and_then(|(answer, at)| machine::is_in_no_cluster(name, answer).map(|()| at)) {
             Ok(at) => {
-                (node.membership, node.paused) = (Known::seen(Membership::Up, at), Known::seen(false, at));
+                node.membership = Known::seen(Membership::Up, at);
+                node.paused = seen.marks.map(|marks| marks.iter().any(pauses));
                 // It needs none, so none is to be started.
                 node.cluster_service = Known::seen(true, at);
             }
@@ -210,9 +224,6 @@ fn standalone(asked: &Asked, raw: &Raw, at: Time) -> Observation {
                     seen.quorum = Known::unknown(why);
                 }
             }
-        }
-        if let Err(why) = heard.and_then(|(answer, _)| machine::keeps_nothing(answer)) {
-            (seen.claim, seen.marks) = (Known::unknown(why.as_str()), Known::unknown(why));
         }
         node.replication_suspended = Known::seen(false, at);
         seen.nodes.insert(name.clone(), node);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::kept::{self, Before};
 use super::look::{Asked, Said, same_machine, same_name};
 use super::software;
 use super::spec::StartType;
@@ -11,6 +12,14 @@ use crate::observed::{Disk, Node, Services};
 
 /// The cluster service.
 pub(super) const CLUSTER_SERVICE: &str = "ClusSvc";
+
+/// What setup is known to stop and to disable besides Exchange's own services. Source: reports on setup of this product family.
+const TOUCHED: [&str; 4] = ["WinMgmt", "RemoteRegistry", "W3SVC", "IISADMIN"];
+
+/// The services that are looked at besides Exchange's own: the cluster's, what setup touches, and those that are declared.
+pub(super) fn watched(asked: &Asked) -> impl Iterator<Item = &str> {
+    [CLUSTER_SERVICE].into_iter().chain(TOUCHED).chain(asked.spec.services.keys().map(String::as_str))
+}
 
 /// Adds what the machine says of itself; if it says nothing, all of that is unknown.
 pub(super) fn seen_by_itself(node: &mut Node, name: &NodeName, asked: &Asked, said: &Said) {
@@ -33,7 +42,11 @@ pub(super) fn seen_by_itself(node: &mut Node, name: &NodeName, asked: &Asked, sa
     node.services = self::known(services(answer, asked), at);
     node.staged = self::known(staged(answer), at);
     node.rival = self::known(rival(answer), at);
-    kept(node, answer, at);
+    kept::add(node, answer, at);
+    // Our own work may be an installer; it is nobody's rival as long as it runs.
+    if node.running_work().is_some() {
+        node.rival = Known::seen(None, at);
+    }
 }
 
 /// That who answered is the machine that was meant: a name may lead to another, as that of a clustered mailbox server
@@ -126,18 +139,22 @@ fn start_type(number: &str) -> Option<StartType> {
     }
 }
 
-/// Services against what the manifest says of them. One of Exchange's that is disabled is as a broken-off setup leaves it,
-/// unless the manifest says that it is meant to be so.
+/// Services against what the manifest says of them, and else against the baseline that was saved before the first attempt.
+/// One of Exchange's that is disabled, and of which neither tells, is as a broken-off setup leaves it.
 fn services(answer: &Answer, asked: &Asked) -> Result<Services, String> {
     answer.done("services")?;
     let seen = answer.all::<3>("service")?;
     if let Some(why) = answer.failures("service:").into_iter().next() {
         return Err(why);
     }
+    let find = |name: &str| {
+        seen.iter().find(|[service, ..]| same_name(service, name)).map(|[_, start, state]| (*start, *state))
+    };
     let declared = &asked.spec.services;
+    let is_declared = |name: &str| declared.keys().any(|declared| same_name(declared, name));
     let mut differing = BTreeMap::new();
     for (name, meant) in declared {
-        let Some([_, start, state]) = seen.iter().find(|[service, ..]| same_name(service, name)) else {
+        let Some((start, state)) = find(name) else {
             differing.insert(name.clone(), format!("not there, meant to be {}", meant.start.word()));
             continue;
         };
@@ -145,20 +162,43 @@ fn services(answer: &Answer, asked: &Asked) -> Result<Services, String> {
         if start != meant.start {
             differing.insert(name.clone(), format!("{}, meant to be {}", start.word(), meant.start.word()));
         } else if let Some(running) =
-            meant.running.filter(|running| *state != if *running { "Running" } else { "Stopped" })
+            meant.running.filter(|running| state != if *running { "Running" } else { "Stopped" })
         {
             let meant = if running { "running" } else { "stopped" };
             differing.insert(name.clone(), format!("{}, meant to be {meant}", state.to_lowercase()));
         }
     }
+    let baseline = kept::baseline(answer)?;
+    for before in baseline.iter().filter(|before| !is_declared(before.name)) {
+        if let Some(how) = differs(before, find(before.name))? {
+            differing.insert(before.name.to_owned(), how);
+        }
+    }
     for [name, start, _] in &seen {
         let exchange = name.get(..10).is_some_and(|begin| begin.eq_ignore_ascii_case("MSExchange"));
-        let is_declared = declared.keys().any(|declared| same_name(declared, name));
-        if exchange && !is_declared && start_type(start) == Some(StartType::Disabled) {
+        let is_known = is_declared(name) || baseline.iter().any(|before| same_name(before.name, name));
+        if exchange && !is_known && start_type(start) == Some(StartType::Disabled) {
             differing.insert((*name).to_owned(), "disabled, and `services` in the manifest does not say so".into());
         }
     }
-    Ok(Services { baseline_saved: !declared.is_empty(), differing })
+    Ok(Services { baseline_saved: !declared.is_empty() || !baseline.is_empty(), differing })
+}
+
+/// How a service differs from what it was: how it starts, and that it runs, if Windows is to start it by itself. What the
+/// cluster starts runs where its group is.
+fn differs(before: &Before<'_>, now: Option<(&str, &str)>) -> Result<Option<String>, String> {
+    let Before { name, start: was, state } = before;
+    let unknown = |start: &str| format!("{name} has a start type that is not known: {start:?}");
+    let was = start_type(was).ok_or_else(|| unknown(was))?;
+    let Some((start, now)) = now else { return Ok(Some(format!("not there, was {}", was.word()))) };
+    let start = start_type(start).ok_or_else(|| unknown(start))?;
+    Ok(if start != was {
+        Some(format!("{}, was {}", start.word(), was.word()))
+    } else if was == StartType::Automatic && *state == "Running" && now != "Running" {
+        Some(format!("{}, was running", now.to_lowercase()))
+    } else {
+        None
+    })
 }
 
 /// That a host which is declared to be no cluster is in none: its cluster service is not there, or does not run.
@@ -177,37 +217,5 @@ pub(super) fn is_in_no_cluster(name: &NodeName, answer: &Answer) -> Result<(), S
             "{name} is in a cluster: its service {CLUSTER_SERVICE} is {}; declare `cluster`, `quorum` and all of its nodes",
             state.to_lowercase()
         )),
-    }
-}
-
-/// What we keep on a node. This version writes nothing there: what is there is a newer one's, and makes no sense to it.
-fn kept(node: &mut Node, answer: &Answer, at: Time) {
-    match keeps_nothing(answer) {
-        Ok(()) => {
-            node.work = Known::seen(None, at);
-            node.tries = Known::seen(Vec::new(), at);
-            node.failed_handoffs = Known::seen(Vec::new(), at);
-            node.verified = Known::seen(None, at);
-            node.epoch_seen = Known::seen(0, at);
-        }
-        Err(why) => {
-            node.work = Known::unknown(why.as_str());
-            node.tries = Known::unknown(why.as_str());
-            node.failed_handoffs = Known::unknown(why.as_str());
-            node.verified = Known::unknown(why.as_str());
-            node.epoch_seen = Known::unknown(why);
-        }
-    }
-}
-
-/// That a node keeps nothing of ours.
-///
-/// # Errors
-/// Another version's things are there, or it was not seen.
-pub(super) fn keeps_nothing(answer: &Answer) -> Result<(), String> {
-    answer.done("kept")?;
-    match answer.all::<2>("kept")?.first() {
-        None => Ok(()),
-        Some([file, _]) => Err(format!("what another version keeps on it ({file}) is not known to this one")),
     }
 }

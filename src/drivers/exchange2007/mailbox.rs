@@ -41,7 +41,11 @@ pub(super) fn add(group: &mut Group, name: &GroupName, asked: &Asked, raw: &Raw)
             None => group.state = Known::unknown(format!("which databases of {name} are mounted cannot be told")),
         }
     }
-    group.backup = known(databases.and_then(|databases| backup(name, &databases)), at);
+    group.backup = match &group.state {
+        // Nothing of it is mounted, and its store, which would say so, does not run.
+        Known::Known { value: GroupState::Offline, at } => Known::seen(false, *at),
+        _ => known(databases.and_then(|databases| backup(name, &databases)), at),
+    };
     group.copies = copies(server, group, asked, answer, at);
     group.standby_copies = standby_copies(server, asked, answer, at);
 }
@@ -282,7 +286,8 @@ pub(super) fn suspensions(
     }
 }
 
-/// Whether copying to a role's copy on a node is held back; not if it is seen that there is none.
+/// Whether copying to a role's copy on a node is held back by an installer; not if it is seen that there is none, and not
+/// where a person said why: that stays.
 fn suspended(role: &GroupName, group: Option<&Group>, node: &NodeName, raw: &Raw) -> Result<bool, String> {
     let (answer, _) = raw.exchange.heard()?;
     answer.done("snapin")?;
@@ -292,7 +297,10 @@ fn suspended(role: &GroupName, group: Option<&Group>, node: &NodeName, raw: &Raw
         return Ok(false);
     }
     answer.done(&format!("copies:{role}:"))?;
-    any(rows_of(role.as_str(), "", answer)?.iter().map(|[.., suspend, _]| flag(suspend)))
+    let held = about::<3>(role.as_str(), answer, "held")?;
+    let is_held = |group: &str| held.iter().any(|[_, machine, of]| machine.is_empty() && *of == group);
+    let rows = rows_of(role.as_str(), "", answer)?;
+    any(rows.iter().filter(|[_, _, group, ..]| !is_held(group)).map(|[.., suspend, _]| flag(suspend)))
 }
 
 /// Whether it is so of any: one of which it is so is enough, and to say that it is not, all must be known.

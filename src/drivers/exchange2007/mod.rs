@@ -4,7 +4,10 @@
 //! itself, through the operator's OpenSSH client. The scripts in `scripts/` are for PowerShell 1.0 and 2.0; what they
 //! answer is described at their heads.
 //!
-//! So far the driver only observes: a manifest must say `mode: observe`.
+//! What acts is a worker on the node, which the script `begin` starts and which outlives the connection. It takes the node's
+//! lock, announces its action in the cluster's database and waits; then a fresh look is judged by the permit's checks, and the
+//! worker is given leave to do its steps, or none. The database knows no compare-and-set, but all writes of it are in one
+//! order: of two who announce and then look, one at least sees the other.
 //!
 //! # What was never seen to be so
 //!
@@ -41,18 +44,40 @@
 //! | resources whose names begin with `Exchange ` are those of a clustered mailbox server, and each has some | `ssh MGMT cluster.exe /cluster:NODE resource` |
 //! | a database shows its last full backup as `LastFullBackup` | `Get-MailboxDatabase -Server CMS -Status`, with `Format-List Name,LastFullBackup` |
 //! | a preferred owner list and `AutoFailbackType` decide where a group goes back to; its window only says when | `ssh MGMT 'cluster.exe /cluster:NODE group "NAME" /prop'` |
+//! | `/priv NAME=VALUE` makes a private property of the cluster, of several hundred signs, and lists it uncut in one line; `/usedefault` removes it | `ssh MGMT cluster.exe /cluster:NODE /priv TrialOfMine=x`, then `/priv`, `/priv TrialOfMine /usedefault`, and `/priv` again |
+//! | what one node has written there, every other reads from then on | the same, with another `NODE` for the list |
+//! | a worker that `begin` starts by WMI, or where that does not run by the shell, has the login's rights in the network, outlives the connection, hears the next, and may write the cluster's database from its node | `rollward doctor`, with `mode: act`: the check `orders` |
+//! | a file that somebody else holds is told by the error 0x80070020, a sharing violation | the same, while a worker has the lock |
+//! | the Exchange cmdlets run on the nodes themselves | `ssh NODE 'powershell.exe -NoProfile -Command "Get-PSSnapin -Registered"'` |
+//! | the process `services.exe` begins with the machine, and tells when | `ssh NODE 'powershell.exe -NoProfile -Command "(Get-Process services).StartTime"'` |
+//! | `cluster.exe` takes `node NAME /pause` and `/resume`, and `group NAME /move:NODE /wait:SECONDS` ends with 0, or 997 where it is still under way | `ssh MGMT 'cluster.exe /cluster:NODE group "Cluster Group" /move:NODE /wait:1'` |
+//! | `-ValidateOnly` moves nothing | `Move-ClusteredMailboxServer CMS -TargetMachine NODE -MoveComment test -ValidateOnly`, in the Exchange Management Shell |
+//! | a clustered mailbox server that is stopped can be moved with `-IgnoreDismounted`, and stays stopped | `Stop-ClusteredMailboxServer`, and then a move, in a maintenance window |
+//! | an installer that suspends a copy leaves its `SuspendComment` empty | `Get-StorageGroupCopyStatus -Server CMS`, with `Format-List Identity,Suspend,SuspendComment`, after a rollup |
+//! | when `msiexec.exe` ends, the rollup is installed and the services it stopped are started again | the end of `FOLDER\logs\FILE.log` beside the services |
+//! | to end `msiexec.exe` ends the installation, which is rolled back | on a machine for tests, `taskkill /im msiexec.exe /f` during one |
+//! | the log tells the action that failed before `Return value 3` | the log of a failed installation |
+//! | the keys of the patch registry are patch codes in their packed form, and `MSIPATCHREMOVE` takes a rollup away | on a machine for tests, `msiexec /package {24B2C164-DE66-44FE-B468-A46D9D5E6B31} MSIPATCHREMOVE={CODE} /qn` |
 //! | a clustered mailbox server may be on every machine that `RedundantMachines` names | `Get-MailboxServer CMS`, with `Format-List RedundantMachines` |
+//!
+//! A window remains beside an installer: a group that comes to its node in the last second before the cluster service stops
+//! goes down with it. The pause of the node keeps groups from coming; only a person's hand can bring one.
 //!
 //! Settings with a safe default stand in for what nobody published: `diskMib` (what an installer needs), and `services`:
 //! without it, every service of Exchange's that is disabled counts as left so by a setup that broke off.
 
+mod act;
+mod claim;
+mod command;
 mod doctor;
+mod kept;
 mod look;
 mod machine;
 mod mailbox;
 mod marks;
 mod software;
 pub mod spec;
+mod steps;
 mod tables;
 mod way;
 mod wire;
@@ -77,14 +102,45 @@ use crate::observed::{Observation, SideEffect, effect};
 /// The driver's name in manifests.
 pub const NAME: &str = "exchange2007";
 
-/// What is said to whoever asks for more than a look.
-const ONLY_OBSERVES: &str = "the driver exchange2007 only observes so far: write `mode: observe`";
-
 const CLUSTER: Script = Script { name: "cluster", text: include_str!("scripts/cluster.ps1") };
 const GROUPS: Script = Script { name: "groups", text: include_str!("scripts/groups.ps1") };
 const EXCHANGE: Script = Script { name: "exchange", text: include_str!("scripts/exchange.ps1") };
 const DOCTOR: Script = Script { name: "doctor", text: include_str!("scripts/doctor.ps1") };
-const NODE: Script = Script { name: "node", text: include_str!("scripts/node.ps1") };
+const NODE: Script = Script {
+    name: "node",
+    text: concat!(
+        include_str!("scripts/kept.ps1"),
+        include_str!("scripts/properties.ps1"),
+        include_str!("scripts/node.ps1")
+    ),
+};
+const STORE: Script = Script {
+    name: "store",
+    text: concat!(
+        include_str!("scripts/kept.ps1"),
+        include_str!("scripts/properties.ps1"),
+        include_str!("scripts/store.ps1")
+    ),
+};
+/// Begins an order; the worker that it starts runs the same text.
+const BEGIN: Script = Script {
+    name: "begin",
+    text: concat!(
+        include_str!("scripts/kept.ps1"),
+        include_str!("scripts/properties.ps1"),
+        include_str!("scripts/work.ps1"),
+        include_str!("scripts/steps.ps1"),
+        include_str!("scripts/mailbox.ps1"),
+        include_str!("scripts/installer.ps1"),
+        include_str!("scripts/begin.ps1")
+    ),
+};
+const LEAVE: Script =
+    Script { name: "leave", text: concat!(include_str!("scripts/kept.ps1"), include_str!("scripts/leave.ps1")) };
+const STAGE: Script =
+    Script { name: "stage", text: concat!(include_str!("scripts/kept.ps1"), include_str!("scripts/stage.ps1")) };
+const TIDY: Script =
+    Script { name: "tidy", text: concat!(include_str!("scripts/kept.ps1"), include_str!("scripts/tidy.ps1")) };
 
 /// How long one script may take: a connection, PowerShell's start, and tools that wait for nodes which do not answer.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -117,18 +173,23 @@ impl Exchange2007 {
         Arc::clone(&self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks all machines at once, and then the cluster about the groups that it showed.
-    async fn ask(&self, asked: &Asked) -> Raw {
+    /// Asks all machines at once, and the cluster about the groups that it shows.
+    async fn ask_all(&self, asked: &Asked) -> Raw {
+        let nodes: Vec<&NodeName> = asked.nodes.keys().collect();
+        let servers = nodes.iter().map(|node| ("server", node.as_str().to_owned())).collect();
+        self.ask(asked, Wanted { nodes: &nodes, servers, groups: true, exchange: true }).await
+    }
+
+    async fn ask(&self, asked: &Asked, wanted: Wanted<'_>) -> Raw {
         let mut looks = JoinSet::new();
-        for node in asked.nodes.keys() {
-            let (way, clock, node) = (Arc::clone(&self.way), Arc::clone(&self.clock), node.clone());
+        for node in wanted.nodes {
+            let (way, clock, node) = (Arc::clone(&self.way), Arc::clone(&self.clock), (*node).clone());
             let (host, inputs) = (asked.spec.host(&node).to_owned(), node_inputs(asked, &node));
             looks.spawn(async move {
                 let said = ask(&way, &*clock, (node.as_str(), &host), NODE, &inputs, PATIENCE).await;
                 (node, said)
             });
         }
-        let servers: Vec<Input> = asked.nodes.keys().map(|node| ("server", node.as_str().to_owned())).collect();
         let exchange_inputs: Vec<Input> = match asked.spec.is_cluster() {
             true => asked.roles().map(|role| ("cms", role.as_str().to_owned())).collect(),
             false => asked.nodes.keys().map(|node| ("host", node.as_str().to_owned())).collect(),
@@ -138,16 +199,23 @@ impl Exchange2007 {
                 if !asked.spec.is_cluster() {
                     return (None, None);
                 }
-                let cluster = self.ask_management(asked, CLUSTER, &servers, PATIENCE).await;
+                let cluster = self.ask_management(asked, CLUSTER, &wanted.servers, PATIENCE).await;
                 let groups = match look::read_tables(&cluster) {
-                    Ok(tables) => {
+                    Ok(tables) if wanted.groups => {
                         Some(self.ask_management(asked, GROUPS, &group_inputs(asked, &tables), PATIENCE).await)
                     }
-                    Err(_) => None,
+                    _ => None,
                 };
                 (Some(cluster), groups)
             },
-            self.ask_management(asked, EXCHANGE, &exchange_inputs, EXCHANGE_PATIENCE),
+            async {
+                match wanted.exchange {
+                    true => self.ask_management(asked, EXCHANGE, &exchange_inputs, EXCHANGE_PATIENCE).await,
+                    false => {
+                        Said { at: self.clock.now(), answer: Reply::Failed("the Exchange tools were not asked".into()) }
+                    }
+                }
+            },
             looks.join_all(),
         );
         let (cluster, groups) = cluster;
@@ -167,7 +235,7 @@ impl Exchange2007 {
             });
         }
         let (management, nodes) = tokio::join!(self.ask_management(asked, DOCTOR, &[], PATIENCE), looks.join_all());
-        doctor::Checkup { management, nodes: nodes.into_iter().collect() }
+        doctor::Checkup { management, nodes: nodes.into_iter().collect(), orders: BTreeMap::new() }
     }
 
     async fn ask_management(&self, asked: &Asked, script: Script, inputs: &[Input], patience: Duration) -> Said {
@@ -175,9 +243,48 @@ impl Exchange2007 {
         ask(&self.way, &*self.clock, (host, host), script, inputs, patience).await
     }
 
+    /// Writes what of ours is in the cluster's database, by the management host, or on a host that is no cluster.
+    async fn store(&self, asked: &Asked, inputs: &[Input]) -> Said {
+        let alone = asked.nodes.keys().next().filter(|_| !asked.spec.is_cluster());
+        let Some(host) = alone else {
+            let servers = asked.nodes.keys().map(|node| ("server", spec::machine(node).to_owned()));
+            let inputs: Vec<Input> = servers.chain(inputs.iter().cloned()).collect();
+            return self.ask_management(asked, STORE, &inputs, PATIENCE).await;
+        };
+        let inputs: Vec<Input> =
+            [("folder", asked.spec.folder.clone())].into_iter().chain(inputs.iter().cloned()).collect();
+        self.ask_node(asked, host, STORE, &inputs, PATIENCE).await
+    }
+
+    async fn ask_node(
+        &self,
+        asked: &Asked,
+        node: &NodeName,
+        script: Script,
+        inputs: &[Input],
+        patience: Duration,
+    ) -> Said {
+        let host = asked.spec.host(node);
+        ask(&self.way, &*self.clock, (node.as_str(), host), script, inputs, patience).await
+    }
+
+    /// The last look, if it is one of just now; else another.
+    async fn recent(&self) -> Arc<Observation> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match last.filter(|seen| self.clock.now().duration_since(seen.at).abs() < RECENT) {
+            Some(seen) => seen,
+            None => self.look().await,
+        }
+    }
+
+    /// We have done something, or may have: no look so far has seen it.
+    fn forget_look(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     async fn look(&self) -> Arc<Observation> {
         let asked = self.asked();
-        let raw = self.ask(&asked).await;
+        let raw = self.ask_all(&asked).await;
         let seen = Arc::new(look::look(&asked, &raw, self.clock.now()));
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&seen));
         seen
@@ -185,6 +292,17 @@ impl Exchange2007 {
 }
 
 type Input = (&'static str, String);
+
+/// What a look asks.
+struct Wanted<'a> {
+    nodes: &'a [&'a NodeName],
+    /// Whom to ask for the cluster, in this order.
+    servers: Vec<Input>,
+    /// How groups and resources are set up, too.
+    groups: bool,
+    /// The Exchange tools, too.
+    exchange: bool,
+}
 
 async fn ask(
     way: &Way,
@@ -206,12 +324,8 @@ async fn ask(
 
 fn node_inputs(asked: &Asked, node: &NodeName) -> Vec<Input> {
     let clustered = if asked.spec.is_cluster() { "yes" } else { "no" };
-    let mut inputs = vec![
-        ("folder", asked.spec.folder.clone()),
-        ("clustered", clustered.to_owned()),
-        ("service", machine::CLUSTER_SERVICE.to_owned()),
-    ];
-    inputs.extend(asked.spec.services.keys().map(|service| ("service", service.clone())));
+    let mut inputs = vec![("folder", asked.spec.folder.clone()), ("clustered", clustered.to_owned())];
+    inputs.extend(machine::watched(asked).map(|service| ("service", service.to_owned())));
     inputs.extend(asked.spec.witness_host().map(|host| ("witness", host.to_owned())));
     let packages = asked.nodes.get(node).into_iter().flat_map(|rollup| &rollup.packages);
     inputs.extend(packages.map(|package| ("package", package.file.clone())));
@@ -266,32 +380,45 @@ impl Driver for Exchange2007 {
     }
 
     fn foresee<'a>(&'a self, action: &'a Action) -> Later<'a, Known<Vec<SideEffect>>> {
+        Box::pin(async move { effect::side_effects(action, &*self.recent().await) })
+    }
+
+    fn claim(&self, expected: Option<Claim>, wanted: Option<Claim>) -> Later<'_, ClaimAnswer> {
         Box::pin(async move {
-            let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let seen = match last.filter(|seen| self.clock.now().duration_since(seen.at).abs() < RECENT) {
-                Some(seen) => seen,
-                None => self.look().await,
-            };
-            effect::side_effects(action, &seen)
+            let asked = self.asked();
+            let said = self.store(&asked, &claim::inputs(expected.as_ref(), wanted.as_ref())).await;
+            self.forget_look();
+            claim::read(&said, wanted.as_ref())
         })
     }
 
-    fn claim(&self, _: Option<Claim>, _: Option<Claim>) -> Later<'_, ClaimAnswer> {
-        Box::pin(std::future::ready(ClaimAnswer::Unsure { why: ONLY_OBSERVES.into() }))
+    fn perform(&self, permit: Permit) -> Later<'_, Answer> {
+        Box::pin(async move {
+            let answer = act::perform(self, permit).await;
+            self.forget_look();
+            answer
+        })
     }
 
-    fn perform(&self, _: Permit) -> Later<'_, Answer> {
-        Box::pin(std::future::ready(Answer::Refused { check: "driver".into(), saw: ONLY_OBSERVES.into() }))
-    }
-
-    fn command(&self, _: Command) -> Later<'_, Result<String, String>> {
-        Box::pin(std::future::ready(Err(ONLY_OBSERVES.into())))
+    fn command(&self, command: Command) -> Later<'_, Result<String, String>> {
+        Box::pin(async move {
+            let asked = self.asked();
+            let seen = self.look().await;
+            let done = command::carry_out(self, &asked, &seen, command, self.clock.now()).await;
+            self.forget_look();
+            done
+        })
     }
 
     fn readiness(&self) -> Later<'_, Vec<Readiness>> {
         Box::pin(async move {
             let asked = self.asked();
-            let (raw, checkup) = tokio::join!(self.ask(&asked), self.check_up(&asked));
+            let (raw, mut checkup) = tokio::join!(self.ask_all(&asked), self.check_up(&asked));
+            // A manifest that only observes lets nothing be written, not even what is taken back.
+            for node in asked.nodes.keys().filter(|_| asked.acts) {
+                let tried = act::practise(self, &asked, node).await;
+                checkup.orders.insert(node.clone(), tried);
+            }
             doctor::check(&asked, &raw, &checkup, self.clock.now())
         })
     }
@@ -299,7 +426,7 @@ impl Driver for Exchange2007 {
     fn snapshot(&self) -> Later<'_, Result<Snapshot, String>> {
         Box::pin(async move {
             let asked = self.asked();
-            let raw = without_secrets(self.ask(&asked).await);
+            let raw = without_secrets(self.ask_all(&asked).await);
             let raw = serde_json::to_value(raw).map_err(|error| error.to_string())?;
             Ok(Snapshot { driver: NAME.into(), cluster: asked.cluster.clone(), at: self.clock.now(), raw })
         })

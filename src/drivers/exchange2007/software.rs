@@ -2,7 +2,7 @@
 //! disagree, something ended half-way, and nobody knows what is installed.
 
 use super::wire::Answer;
-use crate::model::{InstallKind, Known, Time, Version};
+use crate::model::{InstallKind, Known, Rollup, Time, Version};
 
 /// How the names of rollups begin among the product's patches.
 const ROLLUP: &str = "Update Rollup ";
@@ -95,4 +95,60 @@ pub(super) fn interim_updates(answer: &Answer, at: Time) -> Known<Vec<String>> {
         Ok(found)
     };
     read().map_or_else(Known::unknown, |found| Known::seen(found, at))
+}
+
+/// The rollups above one, newest first, as Windows Installer calls patches.
+///
+/// # Errors
+/// They were not seen, or cannot be told apart.
+pub(super) fn above(answer: &Answer, rollup: &Rollup) -> Result<Vec<String>, String> {
+    answer.done("patches")?;
+    let target = rollup.packages.first().map(|package| numbers(&package.version)).unwrap_or_default();
+    let mut found = Vec::new();
+    for [id, name, _] in answer.all::<3>("patch")? {
+        if let Some(build) = rollup_build(name)?.map(|build| numbers(&build)).filter(|build| *build > target) {
+            found.push((build, unpacked(id).ok_or_else(|| format!("the patch registry's key {id:?} is no patch's"))?));
+        }
+    }
+    found.sort_by(|one, other| other.cmp(one));
+    Ok(found.into_iter().map(|(_, patch)| patch).collect())
+}
+
+/// A GUID from the form in which the registry's keys have it: each part is written backwards, of the last two each byte.
+fn unpacked(key: &str) -> Option<String> {
+    let plain = key.len() == 32 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    let backwards = |from: usize, to: usize| Some(key.get(from..to)?.chars().rev().collect::<String>());
+    let bytes =
+        |from: usize, to: usize| (from..to).step_by(2).map(|at| backwards(at, at + 2)).collect::<Option<String>>();
+    let parts = [backwards(0, 8)?, backwards(8, 12)?, backwards(12, 16)?, bytes(16, 20)?, bytes(20, 32)?];
+    plain.then(|| format!("{{{}}}", parts.join("-").to_uppercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_is_called_as_windows_installer_calls_it() {
+        let product = unpacked("461C2B4266EDEF444B864AD6D9E5B613");
+        assert_eq!(product.as_deref(), Some("{24B2C164-DE66-44FE-B468-A46D9D5E6B31}"));
+        for nonsense in ["", "461C", "461C2B4266EDEF444B864AD6D9E5B61X", "461C2B4266EDEF444B864AD6D9E5B6133"] {
+            assert_eq!(unpacked(nonsense), None);
+        }
+    }
+
+    #[test]
+    fn what_goes_is_what_is_above_the_target() {
+        let key = |digit: char| digit.to_string().repeat(32);
+        let patch =
+            |digit, build: &str| format!("patch\t{}\tUpdate Rollup 1 for Exchange 8.3.{build}\t20120416", key(digit));
+        let lines = [patch('1', "264.0"), patch('2', "999.1"), patch('3', "300.0"), "done\tpatches".into()];
+        let text = format!("rollward-answer\t1\tnode\n{}\nend\t5\n", lines.join("\n"));
+        let answer = Answer::read("node", &text).unwrap();
+        // Its build is 8.3.279.6.
+        let gone = above(&answer, &crate::guard::testing::rollup()).unwrap();
+        assert_eq!(gone.iter().map(|id| id.chars().nth(1)).collect::<Vec<_>>(), [Some('2'), Some('3')]);
+        let odd = Answer::read("node", &text.replace(&key('3'), "KB1")).unwrap();
+        assert!(above(&odd, &crate::guard::testing::rollup()).is_err());
+    }
 }

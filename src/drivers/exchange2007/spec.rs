@@ -96,6 +96,15 @@ pub enum StartType {
 }
 
 impl StartType {
+    /// As the registry numbers it.
+    pub(super) fn number(self) -> &'static str {
+        match self {
+            StartType::Automatic => "2",
+            StartType::Manual => "3",
+            StartType::Disabled => "4",
+        }
+    }
+
     /// As people and manifests write it.
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -124,8 +133,13 @@ impl Spec {
     }
 }
 
+/// A node as the cluster's tools call it: its own name, without a domain.
+pub(super) fn machine(node: &NodeName) -> &str {
+    node.as_str().split('.').next().unwrap_or(node.as_str())
+}
+
 /// The machine in what `ssh` takes.
-fn machine(host: &str) -> &str {
+fn in_ssh(host: &str) -> &str {
     host.rsplit('@').next().unwrap_or(host)
 }
 
@@ -153,10 +167,6 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
     let mut wrong = |pointer: String, message: String, help: Option<&str>| {
         issues.push(PartIssue { pointer, message, help: help.map(str::to_owned) });
     };
-    if about.acts {
-        let message = "the driver only observes so far; expected `mode: observe`".to_owned();
-        wrong(String::new(), message, Some("write `mode: observe` under `spec`: it looks and plans, and does nothing"));
-    }
     let as_for_ssh = "write it as you would for `ssh`: `user@host`, or an alias of your configuration";
     for (pointer, host) in [("/managementHost".to_owned(), &spec.management_host)]
         .into_iter()
@@ -172,7 +182,7 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
         if !about.nodes.contains_key(node) {
             wrong(pointer(), format!("the cluster declares no node `{node}`"), None);
         }
-        if about.groups.iter().any(|group| same_machine(group.as_str(), machine(host))) {
+        if about.groups.iter().any(|group| same_machine(group.as_str(), in_ssh(host))) {
             let message = format!("`{host}` is a group's name, which answers from whichever node owns it");
             wrong(pointer(), message, Some("give the node's own name or address"));
         }
@@ -183,8 +193,8 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
                 format!("two nodes are called `{node}`; Windows knows no difference of case, nor of a domain");
             wrong(String::new(), message, None);
         }
-        let management = machine(&spec.management_host);
-        if same_machine(node.as_str(), management) || machine(spec.host(node)).eq_ignore_ascii_case(management) {
+        let management = in_ssh(&spec.management_host);
+        if same_machine(node.as_str(), management) || in_ssh(spec.host(node)).eq_ignore_ascii_case(management) {
             let message = format!("`{}` is the node `{node}`", spec.management_host);
             wrong("/managementHost".into(), message, Some("it must answer while any of the nodes is down"));
         }

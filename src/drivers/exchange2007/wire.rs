@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 /// The version of requests and answers.
@@ -34,6 +34,26 @@ pub(super) fn command() -> [String; 6] {
     let words = ["powershell.exe", "-NoLogo", "-NoProfile", "-NonInteractive", "-EncodedCommand"];
     let [program, logo, profile, interactive, encoded] = words.map(str::to_owned);
     [program, logo, profile, interactive, encoded, encode(BOOTSTRAP)]
+}
+
+/// What stands in a list of words as it is. A drive's colon and a path's signs need no code, and a list that a person reads
+/// in a snapshot is the better for it.
+const WORD: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'\\')
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'{')
+    .remove(b'}')
+    .remove(b'@')
+    .remove(b',');
+
+/// A list of words as one value: parted by spaces, each encoded, an empty one as `%`.
+pub(super) fn words<'a>(all: impl IntoIterator<Item = &'a str>) -> String {
+    let word = |word: &str| if word.is_empty() { "%".to_owned() } else { utf8_percent_encode(word, WORD).to_string() };
+    all.into_iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// A text as powershell.exe takes it as a command, without its comments.

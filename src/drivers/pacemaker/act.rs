@@ -5,19 +5,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::look::{Asked, File, Raw, look};
 use super::marks;
 use super::probe;
 use super::software;
 use super::ssh::{Talk, Way};
-use crate::drivers::checks;
+use crate::drivers::{checks, packages};
 use crate::guard::Check;
 use crate::model::{
-    Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, Time, hex,
+    Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, RollupName, Time,
 };
-use crate::observed::Observation;
 
 const SCRIPT: &str = concat!(
     include_str!("frame.sh"),
@@ -94,7 +92,8 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others:
             talk.say(b"no\n").await?;
             return Ok(Some(Answer::Refused { check, saw }));
         }
-        talk.say(format!("go {}\n", verified(asked, order.action, &seen)).as_bytes()).await?;
+        let verified = checks::verified(order.action, asked.nodes.get(order.node).map(|rollup| &**rollup), &seen);
+        talk.say(format!("go {}\n", verified.map(RollupName::as_str).unwrap_or_default()).as_bytes()).await?;
         for bytes in &files {
             talk.say(bytes).await?;
         }
@@ -112,21 +111,10 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others:
 }
 
 /// The packages' files, if each is there and is the one that is declared.
-async fn contents(packages: &[(String, File)]) -> Result<Vec<Vec<u8>>, String> {
+async fn contents(files: &[(String, File)]) -> Result<Vec<Vec<u8>>, String> {
     let mut all = Vec::new();
-    for (_, File { path, sha256 }) in packages {
-        let at = path.display();
-        let bytes = tokio::fs::read(path)
-            .await
-            .map_err(|e| format!("{at} cannot be read: {e}: put it there, or mend the path in its Package document"))?;
-        let found = hex(&Sha256::digest(&bytes));
-        if found != *sha256 {
-            return Err(format!(
-                "{at} has the SHA-256 {found}, and {sha256} is declared: download it again, or declare what is there \
-                 by `rollward package`"
-            ));
-        }
-        all.push(bytes);
+    for (_, File { path, sha256 }) in files {
+        all.push(packages::read(path, sha256).await?);
     }
     Ok(all)
 }
@@ -138,22 +126,6 @@ fn refusal(said: &str) -> Result<Option<Answer>, String> {
         let text = |part: &str| part.trim().to_owned();
         Answer::Refused { check: text(refused.out), saw: text(refused.err) }
     }))
-}
-
-/// The rollup that a resumed node is verified to be at.
-fn verified(asked: &Asked, action: &Action, seen: &Observation) -> String {
-    let Action::Resume { node, quarantine: None } = action else { return String::new() };
-    let at_target = |rollup: &&Rollup| {
-        let standing = seen.nodes.get(node).map(|seen| rollup.standing(&seen.installed));
-        standing == Some(Ok(crate::model::Standing::Current))
-    };
-    asked
-        .nodes
-        .get(node)
-        .map(|rollup| &**rollup)
-        .filter(at_target)
-        .map(|rollup| rollup.name.to_string())
-        .unwrap_or_default()
 }
 
 fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {

@@ -6,9 +6,10 @@ use super::look::Asked;
 use super::marks;
 use super::probe;
 use super::ssh::Way;
+use crate::drivers::command::{GivenBack, give_back, stop};
 use crate::guard::Command;
-use crate::model::{Holder, Known, Mark, MarkKind, NodeName, StopScope, Time};
-use crate::observed::{GroupState, Observation};
+use crate::model::{Mark, NodeName, Time};
+use crate::observed::Observation;
 
 const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("command.sh"));
 
@@ -49,22 +50,15 @@ pub(super) async fn carry_out(
     command: Command,
     now: Time,
 ) -> Result<String, String> {
-    let scope = |node: Option<NodeName>| node.map_or(StopScope::Cluster, StopScope::Node);
-    let stop = |scope, why: &str, by: &str| Mark {
-        kind: MarkKind::Stop { scope, why: why.to_owned() },
-        epoch: 0,
-        holder: Holder::new(by),
-        at: now,
-    };
     match command {
         Command::Stop { node, why, by } => {
-            let mark = stop(scope(node), &why, &by);
+            let mark = stop(node, &why, &by, now);
             run(way, asked, &on(seen)?, Steps { drop: vec![marks::id(&mark)], put: Some(mark), ..Steps::default() })
                 .await?;
             Ok("the stop cord is pulled".into())
         }
         Command::Go { node } => {
-            let id = marks::id(&stop(scope(node), "", ""));
+            let id = marks::id(&stop(node, "", "", now));
             let there = seen.known_marks().any(|mark| marks::id(mark) == id);
             run(way, asked, &on(seen)?, Steps { drop: vec![id], ..Steps::default() }).await?;
             Ok(if there { "the stop cord is lifted" } else { "no stop cord was pulled there" }.into())
@@ -80,32 +74,12 @@ pub(super) async fn carry_out(
     }
 }
 
-/// Gives back what controllers have put in standby, and removes their marks and the claim; not while something of theirs
-/// is in its middle, which nobody would end then.
+/// Gives back what controllers have put in standby, and removes their marks and the claim.
 async fn release(way: &Way, asked: &Asked, seen: &Observation) -> Result<String, String> {
-    let Known::Known { value: all, .. } = &seen.marks else { return Err("the marks cannot be read".into()) };
-    for (name, node) in &seen.nodes {
-        if let Some(work) = node.running_work() {
-            return Err(format!("on {name}, {} is running: release the cluster again when it has ended", work.action));
-        }
-    }
-    let stopped = |mark: &&Mark| match &mark.kind {
-        MarkKind::StoppedRole { group, .. } => {
-            !seen.groups.get(group).is_some_and(|g| g.state.surely(|s| *s == GroupState::Online))
-        }
-        _ => false,
-    };
-    if let Some(mark) = all.iter().find(stopped) {
-        return Err(format!("there is a {mark}: start the role, and release the cluster again"));
-    }
-    let controllers = || all.iter().filter(|mark| mark.kind.is_controllers());
-    let paused = |mark: &Mark| match &mark.kind {
-        MarkKind::Pause { node } => Some(node.to_string()),
-        _ => None,
-    };
+    let GivenBack { paused, marks: ours } = give_back(seen)?;
     let steps = Steps {
-        resume: controllers().filter_map(paused).collect(),
-        drop: controllers().map(marks::id).collect(),
+        resume: paused.into_iter().map(NodeName::to_string).collect(),
+        drop: ours.into_iter().map(marks::id).collect(),
         claim: true,
         ..Steps::default()
     };

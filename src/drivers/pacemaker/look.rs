@@ -13,6 +13,7 @@ use super::spec::{self, Spec};
 use super::status::{Member, MemberKind, Status};
 use super::units::{Unit, Units};
 use crate::desired::Cluster;
+use crate::drivers::kept::read_clock;
 use crate::model::time::shifted;
 use crate::model::{ClusterName, GroupName, Known, NodeName, Rollup, Time};
 use crate::observed::{Disk, Group, GroupState, Membership, Node, Observation, Quorum, Services, View};
@@ -178,13 +179,6 @@ pub(super) fn own_name<'s>(answers: &Answers<'_>, status: Option<&'s Status>) ->
 /// What `corosync-quorumtool -s` says of something.
 fn votes_field<'a>(said: &'a str, name: &str) -> Option<&'a str> {
     said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-}
-
-/// Seconds since 1970, with a fraction, as `date +%s.%N` says them.
-pub(super) fn read_clock(text: &str) -> Option<Time> {
-    let (seconds, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
-    let nanoseconds = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-    Time::new(seconds.parse().ok()?, nanoseconds).ok()
 }
 
 pub(super) fn answer<'a>(heard: &Heard<'a>, name: &str) -> Result<&'a str, String> {

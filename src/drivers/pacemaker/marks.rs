@@ -3,11 +3,9 @@
 //! The claim is one value, so that it can be compared and set in one step. A mark's identifier comes from what it is
 //! about, so that the same mark is never there twice; its value is JSON.
 
-use sha2::{Digest, Sha256};
-
-use super::super::marks::read_claim;
 pub(super) use super::super::marks::write_claim;
-use crate::model::{Claim, Mark, MarkKind, StopScope};
+use super::super::marks::{read_claim, subject};
+use crate::model::{Claim, Mark};
 
 /// How the identifiers of our sets of properties begin. Each value has a set of its own: the store's tools can make a
 /// set only if there is none, and nothing smaller.
@@ -43,28 +41,13 @@ pub(super) fn write(mark: &Mark) -> String {
 
 /// The identifier of a mark: the same for the same subject, whoever writes it.
 pub(super) fn id(mark: &Mark) -> String {
-    let about = match &mark.kind {
-        MarkKind::Pause { node } => format!("pause {node}"),
-        // One announcement a node, or a group where no node is meant.
-        MarkKind::InProgress { action } => match (action.node(), action.group()) {
-            (Some(node), _) => format!("action on {node}"),
-            (None, Some(group)) => format!("action on group {group}"),
-            (None, None) => "action".to_owned(),
-        },
-        MarkKind::StoppedRole { group, .. } => format!("stopped {group}"),
-        MarkKind::Quarantine { node, .. } => format!("quarantine {node}"),
-        MarkKind::Stop { scope: StopScope::Cluster, .. } => "stop".to_owned(),
-        MarkKind::Stop { scope: StopScope::Node(node), .. } => format!("stop {node}"),
-    };
-    let hash = Sha256::digest(about.as_bytes());
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{MARK}{hash}")
+    format!("{MARK}{}", subject(mark))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Holder;
+    use crate::model::{Holder, MarkKind};
 
     #[test]
     fn a_mark_comes_back_and_is_there_once() {

@@ -1,7 +1,6 @@
 //! `mode`: a cluster in observe mode is looked at and planned for, and left alone.
 
 use super::{Rule, duty, say};
-use crate::desired::Mode;
 use crate::guard::Facts;
 use crate::model::{Action, Hold, ReleaseKind, RuleName, Subject};
 
@@ -16,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let cluster = facts.desired;
-    if cluster.mode == Mode::Act || duty::is_only_way_up(action, facts) {
+    if cluster.acts() || duty::is_only_way_up(action, facts) {
         return Ok(());
     }
     Err(say::hold(

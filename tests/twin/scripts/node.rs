@@ -1,14 +1,17 @@
 //! A machine about itself: what its registry, services, processes and disk say.
 
-use rollward::drivers::simulator::world::{ClusterService, NodeTruth, World};
-use rollward::model::{PackageName, RollupName, Version};
+use rollward::drivers::simulator::world::{ClusterService, NodeTruth};
+use rollward::model::{ClusterName, NodeName, PackageName, RollupName, Version, hex};
 use rollward::observed::GroupState;
+use sha2::{Digest as _, Sha256};
 
 use crate::estate::Estate;
 use crate::faults::Trouble;
+use crate::patches;
 use crate::resources::is_mailbox_server;
 use crate::shell::native;
 use crate::wire::{Answer, Request};
+use crate::worker::{self, Place, Store};
 
 pub const NAMES: &[&str] = &[
     "'cluster.exe' @('node')",
@@ -59,10 +62,10 @@ pub fn answer(request: &Request, machine: &str, troubles: &[&Trouble], to: &mut 
     }
     let estate = Estate::open()?;
     let (cluster, name, truth) = estate.node(machine).ok_or_else(|| format!("{machine} is no node"))?;
-    let world = estate.world(cluster).ok_or("no world")?;
+    let witness_up = estate.world(cluster).ok_or("no world")?.witness_up;
     software(&estate, truth, troubles, to);
     pending(truth, to);
-    services(request, world, truth, world.owned_by(name).any(|(_, g)| is_mailbox_server(g) && serves(g.state)), to);
+    services(request, &estate, cluster, (name, truth), to);
     work(truth, to);
     if is_there(truth, troubles).is_ok() {
         to.say(["disk", r"C:\", &truth.disk.free_mib.to_string()]);
@@ -70,16 +73,32 @@ pub fn answer(request: &Request, machine: &str, troubles: &[&Trouble], to: &mut 
     } else {
         to.unknown("disk", "where the product is was not seen, and so not the drive that it is on");
     }
+    let (place, booted) = (Place::of_node(name, request.need("folder")?), worker::boot(&estate, name));
     for file in request.all("package") {
-        if let Some(hash) = truth.staged.get(file) {
+        let there = std::fs::read(place.path(&format!(r"packages\{file}"))?).ok();
+        let hash = there.map(|bytes| hex(&Sha256::digest(bytes)));
+        // What was there before we ever worked here, the world knows.
+        let before = || truth.staged.get(file).filter(|_| !place.path("packages").is_ok_and(|path| path.exists()));
+        if let Some(hash) = hash.as_ref().or_else(before) {
             to.say(["staged", file, hash]);
         }
     }
     to.done("staged");
     for _ in request.all("witness").iter().filter(|host| !host.is_empty()) {
-        to.say(["witness", if world.witness_up { "True" } else { "False" }]);
+        to.say(["witness", if witness_up { "True" } else { "False" }]);
     }
-    kept(&estate.disk(name).join("kept"), to);
+    drop(estate);
+    // Before what is kept: work that ends meanwhile has written its end before it gives the lock back.
+    let before = place.read(r"kept\work")?.unwrap_or_default();
+    let before = before.lines().nth(1).and_then(|line| line.split('\t').next()).unwrap_or_default();
+    let held = if crate::estate::is_locked(&place.path("lock")?) { "True" } else { "False" };
+    to.say(["lock", held, place.read("holder")?.unwrap_or_default().trim(), before]);
+    to.say(["boot", &booted]);
+    for (name, value) in Store::of(&place, &[]).list()?.unwrap_or_default() {
+        to.say(["stored", &name, &value]);
+    }
+    to.done("stored");
+    kept(&place.path("kept")?, to);
     Ok(())
 }
 
@@ -112,7 +131,7 @@ fn software(estate: &Estate, truth: &NodeTruth, troubles: &[&Trouble], to: &mut 
             Some(rollup) => display_name(&rollup.name, rollup.article.as_deref().unwrap_or_default(), version),
             None => format!("Update Rollup 99 for Exchange Server 2007 {version}"),
         };
-        to.say(["patch", "0123456789ABCDEF0123456789ABCDEF", &name, "20170401"]);
+        to.say(["patch", &patches::packed(patches::PATCH), &name, "20170401"]);
     }
     to.done("patches");
     for update in &truth.interim_updates {
@@ -136,7 +155,24 @@ fn pending(truth: &NodeTruth, to: &mut Answer) {
     }
 }
 
-fn services(request: &Request, world: &World, truth: &NodeTruth, active: bool, to: &mut Answer) {
+fn services(request: &Request, estate: &Estate, cluster: &ClusterName, node: (&NodeName, &NodeTruth), to: &mut Answer) {
+    let asked = request.all("service").iter().cloned();
+    for (name, start, state) in services_of(estate, cluster, node.0, node.1, asked) {
+        to.say(["service", &name, start, state]);
+    }
+    to.done("services");
+}
+
+/// A machine's services, those of Exchange's and others that are asked for: name, start type and state.
+pub fn services_of(
+    estate: &Estate,
+    cluster: &ClusterName,
+    node: &NodeName,
+    truth: &NodeTruth,
+    others: impl Iterator<Item = String>,
+) -> Vec<(String, &'static str, &'static str)> {
+    let Some(world) = estate.world(cluster) else { return Vec::new() };
+    let active = world.owned_by(node).any(|(_, group)| is_mailbox_server(group) && serves(group.state));
     let standalone = world.is_standalone();
     let mut all: Vec<(String, &str, bool)> = SERVICES
         .iter()
@@ -145,20 +181,20 @@ fn services(request: &Request, world: &World, truth: &NodeTruth, active: bool, t
             ((*name).to_owned(), if standalone { "2" } else { *start }, !by_cluster || active || standalone)
         })
         .collect();
-    for name in request.all("service") {
+    for name in others {
         let runs = !name.eq_ignore_ascii_case("ClusSvc") || truth.service == ClusterService::Member;
         // A host that is no cluster has no such service.
         if !(standalone && name.eq_ignore_ascii_case("ClusSvc")) {
-            all.push((name.clone(), "2", runs));
+            all.push((name, "2", runs));
         }
     }
     all.sort();
-    for (name, start, runs) in all {
+    let shown = all.into_iter().map(|(name, start, runs)| {
         let disabled = truth.services.differing.contains_key(&name);
-        let start = if disabled { "4" } else { start };
-        to.say(["service", &name, start, if runs && !disabled { "Running" } else { "Stopped" }]);
-    }
-    to.done("services");
+        let state = if runs && !disabled { "Running" } else { "Stopped" };
+        (name, if disabled { "4" } else { start }, state)
+    });
+    shown.collect()
 }
 
 fn work(truth: &NodeTruth, to: &mut Answer) {

@@ -2,7 +2,9 @@
 
 use super::super::look::{Said, same_name};
 use super::super::machine;
-use super::{Evidence, Finding, bad, every_machine, fact, node_machines, nodes, said, together, unknown, warning};
+use super::{
+    Evidence, Finding, bad, every_machine, fact, good, node_machines, nodes, said, together, unknown, warning,
+};
 use crate::drivers::ReadinessState;
 use crate::model::{NodeName, Time};
 
@@ -217,4 +219,29 @@ pub(super) fn revocation(of: &Evidence<'_>) -> Finding {
             })
         },
     )
+}
+
+pub(super) fn exchange_tools(of: &Evidence<'_>) -> Finding {
+    let fix = "install the Exchange management tools on the node: roles are moved by its cmdlets there";
+    node_machines(of, "the Exchange cmdlets are on every node", fix, |name, answer| {
+        said(name, answer, "snapin", |[there]| match there {
+            "True" => Ok(()),
+            _ => bad(format!("{name} has no Exchange cmdlets")),
+        })
+    })
+}
+
+pub(super) fn orders(of: &Evidence<'_>) -> Finding {
+    if !of.asked.acts {
+        return good("not tried: the manifest says `mode: observe`");
+    }
+    let verdict = |(name, tried): (&NodeName, &Result<(), String>)| match tried {
+        Ok(()) => Ok(()),
+        Err(why) => bad(format!("{name}: {why}")),
+    };
+    let fix = "make sure that the login may write to `folder` and to the cluster (an administrator of every node), that its \
+               ssh server lets a process outlive its connection, and that no work of rollward is under way";
+    let fine =
+        "a worker on every node outlived its connection, held its lock, and wrote to the cluster and took it back";
+    together(of.checkup.orders.iter().map(verdict), fine, fix)
 }

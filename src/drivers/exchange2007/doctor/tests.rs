@@ -12,7 +12,8 @@ tool|msiexec.exe|True
 installer-start|3
 revocation|00023c00
 crl|True
-start-limit|";
+start-limit|
+snapin|True";
 
 const BACKUPS: &str = r"
 last-backup|MBX1|MBX1\SG1\DB1|2017-03-31T20:00:00.0000000Z
@@ -24,7 +25,8 @@ fn sound() -> Raw {
 
 fn checkup(machine: &str) -> Checkup {
     let nodes = ["EXNODE1", "EXNODE2"].map(|name| (NodeName::from(name), said(MACHINE)));
-    Checkup { management: said(machine), nodes: nodes.into() }
+    let orders = ["EXNODE1", "EXNODE2"].map(|name| (NodeName::from(name), Ok(())));
+    Checkup { management: said(machine), nodes: nodes.into(), orders: orders.into() }
 }
 
 fn states(raw: &Raw, checkup: &Checkup) -> BTreeMap<&'static str, ReadinessState> {
@@ -71,6 +73,10 @@ fn each_trouble_of_a_machine_is_found_by_its_check() {
     assert_eq!(at_node("crl|True", "crl|False"), [("revocation", ReadinessState::Warning)]);
     assert_eq!(at_node("crl|True\nstart-limit|", "crl|False\nstart-limit|120000"), []);
     assert_eq!(at_node("True|True", "True|False"), [("login-rights", ReadinessState::Bad)]);
+    assert_eq!(at_node("snapin|True", "snapin|False"), [("exchange-tools-on-nodes", ReadinessState::Bad)]);
+    let mut untried = checkup(MACHINE);
+    untried.orders.insert("EXNODE2".into(), Err("state: access is denied".into()));
+    assert_eq!(wrong(&sound(), &untried), [("orders", ReadinessState::Bad)]);
 }
 
 #[test]

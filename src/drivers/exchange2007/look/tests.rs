@@ -69,7 +69,7 @@ database|MBX1|MBX1\SG2\DB2|True|False|False
 database|MBX1|MBX1\Recovery\R|False||True
 done|databases:MBX1";
 
-pub const NODE: &str = r"time|x
+pub const NODE: &str = r"time|2017-04-01T20:00:05.0000000Z
 machine|NAME
 raw|node|0|-------------- ------- ---------------------
 raw|node|0|EXNODE1              1 Up
@@ -99,7 +99,10 @@ done|disk
 staged|a.msp|00ff
 done|staged
 witness|True
-done|kept";
+lock|False||
+done|kept
+done|stored
+boot|2017-03-01T00:00:00.0000000Z";
 
 const PART: &str = r"
 managementHost: mgmt1
@@ -124,6 +127,8 @@ pub fn asked(part: &str) -> Asked {
             ("Cluster Group".into(), GroupAsked { kind: GroupKind::Auxiliary, standby_targets: Vec::new() }),
         ]
         .into(),
+        packages: BTreeMap::new(),
+        acts: true,
         spec: spec::read(&part).unwrap(),
     }
 }
@@ -261,6 +266,9 @@ fn copies_are_as_the_worst_of_them() {
     assert_eq!(value(&seen.groups["MBX1"].copies["EXNODE2"]).status, CopyStatus::Suspended);
     assert!(value(&seen.nodes["EXNODE2"].replication_suspended));
     assert!(!value(&seen.nodes["EXNODE1"].replication_suspended));
+    let held = exchange(r"SG1|Healthy|0|2|False|False", "SG1|Healthy|0|2|True|False\nheld|MBX1||MBX1\\SG1");
+    assert!(!value(&held.nodes["EXNODE2"].replication_suspended), "by a person, who said why");
+    assert_eq!(value(&held.groups["MBX1"].copies["EXNODE2"]).status, CopyStatus::Suspended);
     assert_eq!(value(&copy(r"SG1|Healthy|0|", r"SG1|Service Down|0|")).status, CopyStatus::ServiceDown);
     assert!(why(&copy(r"SG1|Healthy|0|", r"SG1|Gesund|0|")).contains("Gesund"));
     assert!(why(&copy(r"SG1|Healthy|0|", r"SG1|Healthy|-1|")).contains("-1"));

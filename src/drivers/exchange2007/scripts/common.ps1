@@ -43,7 +43,7 @@ function Get-Inputs([string]$key) {
 
 # Whether an error says that there is no such file or folder. `Exists` says so where access is denied, too.
 function Test-Missing($what) {
-    if ($what.InnerException) { $what = $what.InnerException }
+    while ($what.InnerException) { $what = $what.InnerException }
     return ($what -is [IO.FileNotFoundException] -or $what -is [IO.DirectoryNotFoundException])
 }
 
@@ -57,11 +57,12 @@ function Read-Value([string]$key, [string]$name) {
     return (Get-Item -LiteralPath $key).GetValue($name, $null)
 }
 
-# One argument as CommandLineToArgvW takes it apart again. Whatever is a name is quoted, and an option's value by itself:
-# a tool that looks for `/`, `:` or `=` in its command line itself finds none in there, and finds its own options.
+# One argument as CommandLineToArgvW takes it apart again. Whatever is a name is quoted, and the value of an option or of a
+# property by itself: a tool that looks for `/`, `:` or `=` in its command line itself finds none in there, and finds its
+# own options.
 function Quote-Argument([string]$text) {
-    if ($text -cmatch '^/?[A-Za-z]+\z') { return $text }
-    if ($text -cmatch '^/[A-Za-z]+:') {
+    if ($text -cmatch '^[-/]?[A-Za-z]+\z' -or $text -eq '/l*v') { return $text }
+    if ($text -cmatch '^(/[A-Za-z]+:|Rollward[A-Za-z0-9]+=|MSIPATCHREMOVE=)') {
         $option = $matches[0]
         return $option + (Quote-Text ($text.Substring($option.Length)))
     }
@@ -91,11 +92,16 @@ function Read-Until([IO.Stream]$stream, [DateTime]$deadline) {
 # Asks a native tool and says its lines as `raw`. Returns its exit code; $null if it did not end in time or at all.
 function Ask-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
     $global:RollwardExit = $null
-    Attempt $id { Start-Native $id $seconds $tool $arguments }
+    Attempt $id {
+        $said = Run-Native $seconds $tool $arguments
+        foreach ($line in $said.Lines) { Say 'raw' $id $said.Exit $line }
+        $global:RollwardExit = $said.Exit
+    }
     return $global:RollwardExit
 }
 
-function Start-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
+# Starts a native tool with nothing to read.
+function Start-Native([string]$tool, $arguments) {
     $start = New-Object Diagnostics.ProcessStartInfo
     $start.FileName = $tool
     $quoted = @($arguments | ForEach-Object { Quote-Argument ([string]$_) })
@@ -107,6 +113,12 @@ function Start-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
     $start.RedirectStandardError = $true
     $process = [Diagnostics.Process]::Start($start)
     $process.StandardInput.Close()
+    return $process
+}
+
+# Runs a native tool to its end: its exit code as Exit, and its Lines.
+function Run-Native([int]$seconds, [string]$tool, $arguments) {
+    $process = Start-Native $tool $arguments
     # What it writes to a pipe is in the code page of consoles, whichever .NET takes for its own.
     $encoding = [Text.Encoding]::GetEncoding([Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage)
     $deadline = [DateTime]::UtcNow.AddSeconds($seconds)
@@ -118,8 +130,8 @@ function Start-Native([string]$id, [int]$seconds, [string]$tool, $arguments) {
         throw ($tool + ' did not end within ' + $seconds + ' s')
     }
     $text = $encoding.GetString($out) + $encoding.GetString($err)
-    foreach ($line in $text.TrimEnd().Split([char]10)) { Say 'raw' $id $process.ExitCode ($line.TrimEnd([char]13)) }
-    $global:RollwardExit = $process.ExitCode
+    $lines = @($text.TrimEnd().Split([char]10) | ForEach-Object { $_.TrimEnd([char]13) })
+    return @{ Exit = $process.ExitCode; Lines = $lines }
 }
 
 Say 'rollward-answer' '1' $RollwardScript

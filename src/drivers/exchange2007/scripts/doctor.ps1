@@ -15,8 +15,9 @@
 #                                        publisher's certificate for revocation, 00023c00 does
 #   crl  True|False                      whether the host answers on port 80
 #   start-limit  MILLISECONDS            ServicesPipeTimeout, empty where Windows' own 30 s count
+#   snapin  True|False                   whether the Exchange cmdlets are there
 # Unknown parts
-#   windows, powershell, login, tool:NAME, installer-start, revocation, crl, start-limit
+#   windows, powershell, login, tool:NAME, installer-start, revocation, crl, start-limit, snapin
 Say 'time' (Format-Time ([DateTime]::UtcNow))
 Attempt 'windows' {
     Say 'windows' ([Environment]::OSVersion.Version) ([Globalization.CultureInfo]::InstalledUICulture.Name)
@@ -63,4 +64,8 @@ foreach ($server in @(Get-Inputs 'crl')) {
 }
 Attempt 'start-limit' {
     Say 'start-limit' (Read-Value 'HKLM:\SYSTEM\CurrentControlSet\Control' 'ServicesPipeTimeout')
+}
+Attempt 'snapin' {
+    $registered = @(Get-PSSnapin -Registered | Where-Object { $_.Name -eq 'Microsoft.Exchange.Management.PowerShell.Admin' })
+    Say 'snapin' ($registered.Length -gt 0)
 }

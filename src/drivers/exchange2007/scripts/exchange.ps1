@@ -15,6 +15,7 @@
 #   copy  SERVER  MACHINE  GROUP  STATUS  COPYQUEUE  REPLAYQUEUE  SUSPEND  SEEDING
 #                                        Get-StorageGroupCopyStatus. MACHINE is empty for the copy inside the cluster, which is
 #                                        asked for where STORAGE is NonShared; else the standby machine that was asked for
+#   held  SERVER  MACHINE  GROUP         a copy that somebody has suspended and said why, which an installer does not
 #   database  SERVER  DATABASE  MOUNTED  BACKUP  RECOVERY
 #                                        Get-MailboxDatabase and Get-PublicFolderDatabase, -Status: Mounted,
 #                                        BackupInProgress and Recovery, True, False or empty (of public folders there
@@ -82,6 +83,7 @@ function Say-Copies([string]$server, [string]$machine, $copies) {
     foreach ($copy in $copies) {
         if ($copy -eq $null) { continue }
         Say 'copy' $server $machine $copy.Identity $copy.SummaryCopyStatus $copy.CopyQueueLength $copy.ReplayQueueLength $copy.Suspend $copy.Seeding
+        if ([string]$copy.Suspend -eq 'True' -and [string]$copy.SuspendComment -ne '') { Say 'held' $server $machine $copy.Identity }
     }
     Say 'done' ('copies:' + $server + ':' + $machine)
 }

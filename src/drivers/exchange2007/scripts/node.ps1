@@ -25,9 +25,14 @@
 #   staged  FILE  SHA256                 each package that is there, hash in lower-case hexadecimal
 #   witness  True|False                  whether the witness's host answers on port 445
 #   kept  FILE  LINE                     each line of each file FOLDER\kept\FILE
+#   stored  NAME  VALUE                  each property in FOLDER\store, where a host that is no cluster keeps them
+#   lock  True|False  ORDER  WORK        whether an order of ours holds FOLDER\lock, which had it last, and whose work
+#                                        FOLDER\kept\work told of just before
+#   boot  TEXT                           another for each start of the machine
 #   done  WHAT                           after the last line of a part that was seen whole, also where it is empty
 # Unknown parts, and parts that are done
-#   exsetup, patches, programs, pending:SOURCE, services, service:NAME, installers, msi, disk, staged, witness, kept
+#   exsetup, patches, programs, pending:SOURCE, services, service:NAME, installers, msi, disk, staged, witness, kept,
+#   stored, lock, boot
 Say 'time' (Format-Time ([DateTime]::UtcNow))
 Say 'machine' ([Environment]::MachineName)
 if (@(Get-Inputs 'clustered')[0] -eq 'yes') {
@@ -95,15 +100,9 @@ Attempt 'pending:update-exe' {
     Say 'pending' 'update-exe' ($volatile -ne $null -and $volatile -ne 0)
 }
 Attempt 'services' {
-    $names = @{}
-    foreach ($service in @(Get-Service)) { if ($service.Name -like 'MSExchange*') { $names[$service.Name] = $true } }
-    foreach ($name in @(Get-Inputs 'service')) { $names[$name] = $true }
-    foreach ($name in @($names.Keys | Sort-Object)) {
-        $key = 'HKLM:\SYSTEM\CurrentControlSet\Services\' + $name
-        if (-not (Test-Path -LiteralPath $key)) { continue }
+    foreach ($name in @(Get-ServiceNames @(Get-Inputs 'service'))) {
         Attempt ('service:' + $name) {
-            $controller = New-Object ServiceProcess.ServiceController $name
-            Say 'service' $name (Read-Value $key 'Start') $controller.Status
+            Say 'service' $name (Read-Value (Get-ServiceKey $name) 'Start') (Get-ServiceState $name)
         }
     }
     Say 'done' 'services'
@@ -116,20 +115,7 @@ Attempt 'installers' {
     }
     Say 'done' 'installers'
 }
-Attempt 'msi' {
-    # Windows Installer has this mutex while it works; the service and its process stay for long after.
-    $script:held = $true
-    & {
-        trap {
-            $what = $_.Exception
-            if ($what.InnerException) { $what = $what.InnerException }
-            if ($what -is [Threading.WaitHandleCannotBeOpenedException]) { $script:held = $false; continue }
-            break
-        }
-        [Threading.Mutex]::OpenExisting('Global\_MSIExecute').Close()
-    }
-    Say 'msi' $script:held
-}
+Attempt 'msi' { Say 'msi' (Test-Installing) }
 Attempt 'disk' {
     $roots = @{}
     $roots[[IO.Path]::GetPathRoot([Environment]::SystemDirectory)] = $true
@@ -141,19 +127,10 @@ Attempt 'disk' {
     }
     Say 'done' 'disk'
 }
-$folder = @(Get-Inputs 'folder')[0]
 Attempt 'staged' {
     foreach ($file in @(Get-Inputs 'package')) {
-        $path = [IO.Path]::Combine([IO.Path]::Combine($folder, 'packages'), $file)
-        $script:stream = $null
-        & {
-            trap { if (Test-Missing $_.Exception) { continue }; break }
-            $script:stream = [IO.File]::OpenRead($path)
-        }
-        if ($script:stream -eq $null) { continue }
-        $hash = (New-Object Security.Cryptography.SHA256Managed).ComputeHash($script:stream)
-        $script:stream.Close()
-        Say 'staged' $file ([BitConverter]::ToString($hash).Replace('-', '').ToLower())
+        $hash = Get-Hash (Get-Place 'packages' $file)
+        if ($hash -ne '') { Say 'staged' $file $hash }
     }
     Say 'done' 'staged'
 }
@@ -166,15 +143,37 @@ foreach ($server in @(Get-Inputs 'witness')) {
         $client.Close()
     }
 }
+# Before what is kept: work that ends meanwhile has written its end before it gives the lock back.
+Attempt 'lock' {
+    $work = ([string]@(Read-Lines (Get-Place 'kept' 'work'))[1]).Split([char]9)[0]
+    $script:held = $false
+    & {
+        # Where there is no lock, nobody holds it.
+        trap { if (Test-Missing $_.Exception) { continue }; break }
+        $script:held = Test-Lock
+    }
+    Say 'lock' $script:held (Read-FirstLine (Get-Place 'holder')) $work
+}
 Attempt 'kept' {
-    $kept = [IO.Path]::Combine($folder, 'kept')
     $script:files = @()
     & {
         trap { if (Test-Missing $_.Exception) { continue }; break }
-        $script:files = [IO.Directory]::GetFiles($kept)
+        $script:files = [IO.Directory]::GetFiles((Get-Place 'kept'))
     }
-    foreach ($path in $script:files) {
-        foreach ($line in [IO.File]::ReadAllLines($path)) { Say 'kept' ([IO.Path]::GetFileName($path)) $line }
+    # One that another takes the place of just now is in no list.
+    $names = @{}
+    foreach ($name in @('epoch', 'work', 'tries', 'handoffs', 'verified', 'services')) { $names[$name] = $true }
+    foreach ($path in $script:files) { $names[[IO.Path]::GetFileName($path)] = $true }
+    foreach ($name in @($names.Keys | Sort-Object)) {
+        foreach ($line in @(Read-Lines (Get-Place 'kept' $name))) { Say 'kept' $name $line }
     }
     Say 'done' 'kept'
+}
+Attempt 'stored' {
+    $properties = Read-Properties ''
+    foreach ($name in @($properties.Keys | Sort-Object)) { Say 'stored' $name $properties[$name] }
+    Say 'done' 'stored'
+}
+Attempt 'boot' {
+    Say 'boot' (Get-Boot)
 }

@@ -12,40 +12,33 @@ cluster: MBXCLUS1
 quorum: {model: fileShare, witness: '\\\\HUB1\\MNS_FSW'}
 ";
 
-fn checked(part: &str, acts: bool, install: InstallKind) -> Result<PartChecked, Vec<String>> {
+fn checked(part: &str, install: InstallKind) -> Result<PartChecked, Vec<String>> {
     let rollup = Arc::new(Rollup { install, ..crate::guard::testing::rollup() });
     let nodes = [("EXNODE1".into(), Arc::clone(&rollup)), ("EXNODE2".into(), rollup)].into();
     let groups = ["MBX1".into()].into();
-    checked_with(part, acts, &nodes, &groups)
+    checked_with(part, &nodes, &groups)
 }
 
 fn checked_with(
     part: &str,
-    acts: bool,
     nodes: &BTreeMap<NodeName, Arc<Rollup>>,
     groups: &BTreeSet<GroupName>,
 ) -> Result<PartChecked, Vec<String>> {
     let rollups = BTreeMap::new();
-    let about = PartContext { cluster: &"c".into(), nodes, groups, rollups: &rollups, acts };
+    let about = PartContext { cluster: &"c".into(), nodes, groups, rollups: &rollups };
     let part = serde_yaml::from_str(part).unwrap();
     check(&part, &about).map_err(|issues| issues.into_iter().map(|i| format!("{}: {}", i.pointer, i.message)).collect())
 }
 
 fn refused(part: &str) -> String {
-    checked(part, false, InstallKind::Msp).unwrap_err().join("\n")
+    checked(part, InstallKind::Msp).unwrap_err().join("\n")
 }
 
 #[test]
 fn a_sound_part_means_one_real_cluster() {
-    let made = checked(CCR, false, InstallKind::Msp).unwrap();
+    let made = checked(CCR, InstallKind::Msp).unwrap();
     assert_eq!(&*made.identity, "exchange2007:cluster:mbxclus1");
     assert_eq!(made.votes, Some((3, 2)));
-}
-
-#[test]
-fn whoever_wants_to_act_is_told_that_it_only_looks() {
-    let said = checked(CCR, true, InstallKind::Msp).unwrap_err().join("\n");
-    assert_eq!(said, ": the driver only observes so far; expected `mode: observe`");
 }
 
 #[test]
@@ -72,7 +65,7 @@ fn what_cannot_be_is_said_with_its_place() {
     }
     let said = refused("managementHost: m\nquorum: {model: none}");
     assert!(said.contains("/quorum/model: 2 nodes that are no cluster"), "{said}");
-    let said = checked(CCR, false, InstallKind::Deb).unwrap_err().join("\n");
+    let said = checked(CCR, InstallKind::Deb).unwrap_err().join("\n");
     assert!(said.contains("is installed by deb"), "{said}");
 }
 
@@ -81,7 +74,7 @@ fn names_that_are_one_to_windows_are_refused() {
     let rollup = Arc::new(crate::guard::testing::rollup());
     let nodes = [("EXNODE1".into(), Arc::clone(&rollup)), ("exnode1.example.com".into(), rollup)].into();
     let groups = ["MBX1".into(), "mbx1".into()].into();
-    let said = checked_with(CCR, false, &nodes, &groups).unwrap_err().join("\n");
+    let said = checked_with(CCR, &nodes, &groups).unwrap_err().join("\n");
     assert!(said.contains("two nodes are called `EXNODE1`"), "{said}");
     assert!(said.contains("two groups are called `MBX1`"), "{said}");
 }

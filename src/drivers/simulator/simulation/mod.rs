@@ -305,6 +305,21 @@ impl Simulation {
         self.order(action, claim, checks, now)
     }
 
+    /// Carries out an action as the cluster's own tools do for whoever calls them: under no claim, and with no check but
+    /// theirs. For what stands in for such tools; a controller has [`Simulation::perform_now`].
+    pub fn by_tool(&mut self, action: Action, now: Time) -> Answer {
+        self.order(action, None, Vec::new(), now)
+    }
+
+    /// Lays a file on a node's disk, as it arrives from elsewhere, by its SHA-256.
+    pub fn put_file(&mut self, node: &NodeName, file: &str, sha256: &str, now: Time) {
+        self.advance_to(now);
+        if let Some(truth) = self.state.world.nodes.get_mut(node) {
+            truth.staged.insert(file.to_owned(), sha256.to_owned());
+        }
+        self.after_step(Vec::new());
+    }
+
     pub(super) fn order(&mut self, action: Action, claim: Option<Claim>, checks: Vec<Check>, now: Time) -> Answer {
         self.advance_to(now);
         let blind = self.blindness();

@@ -11,8 +11,7 @@ fn issues(world: &str) -> Vec<String> {
     let cluster = &ccr.clusters[&ClusterName::from("c1")];
     let nodes: BTreeMap<_, _> = cluster.nodes.iter().map(|(n, s)| (n.clone(), s.rollup.clone())).collect();
     let groups: BTreeSet<_> = cluster.groups.keys().cloned().collect();
-    let about =
-        PartContext { cluster: &cluster.name, nodes: &nodes, groups: &groups, rollups: &ccr.rollups, acts: true };
+    let about = PartContext { cluster: &cluster.name, nodes: &nodes, groups: &groups, rollups: &ccr.rollups };
     let part: serde_json::Value = serde_yaml::from_str(world).expect("YAML");
     match Drivers.check("simulator", &part, &about) {
         Ok(_) => Vec::new(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ClusterService, Fate, Happening, Machine, MoveCause, PausedBy, Stage, Task, World};
+use crate::drivers::windows_installer;
 use crate::model::{
     Action, ClusterServiceRule, GroupName, InstallKind, Mark, MarkKind, NodeName, RebootRule, Rollup, RollupPackage,
     Time,
@@ -422,30 +423,18 @@ impl World {
     }
 }
 
-/// What an installer's exit code means. Windows Installer's are its public ones.
+/// What an installer's exit code means.
 fn exit(kind: InstallKind, code: i32) -> Failure {
-    let (meaning, retryable) = match (kind, code) {
-        (InstallKind::Msp, 1601) => ("the installer service could not be reached", true),
-        (InstallKind::Msp, 1602) => ("cancelled by a person", true),
-        (InstallKind::Msp, 1603) => ("fatal error", true),
-        (InstallKind::Msp, 1605) => ("unknown product", false),
-        (InstallKind::Msp, 1612) => ("the source is absent", false),
-        (InstallKind::Msp, 1618) => ("another installation is running", true),
-        (InstallKind::Msp, 1619) => ("the package cannot be opened", false),
-        (InstallKind::Msp, 1620) => ("the package is invalid", false),
-        (InstallKind::Msp, 1625) => ("forbidden by policy", false),
-        (InstallKind::Msp, 1633) => ("wrong platform", false),
-        (InstallKind::Msp, 1635) => ("the patch cannot be opened", false),
-        (InstallKind::Msp, 1636) => ("the patch is invalid", false),
-        (InstallKind::Msp, 1637) => ("the patch is not supported", false),
-        (InstallKind::Msp, 1639) => ("bad command line", false),
-        (InstallKind::Msp, 1642) => ("patch target not found, or at another service pack", false),
-        (InstallKind::Msp, _) => ("failed", true),
-        (InstallKind::Deb, _) => return plain("dpkg", code),
-        (InstallKind::Rpm, _) => return plain("rpm", code),
-        (InstallKind::Command, _) => return plain("installer", code),
-    };
-    Failure { exit_code: Some(code), text: format!("msiexec {code}: {meaning}"), retryable }
+    match kind {
+        InstallKind::Msp => Failure {
+            exit_code: Some(code),
+            text: windows_installer::signature(code),
+            retryable: windows_installer::meaning(code).1,
+        },
+        InstallKind::Deb => plain("dpkg", code),
+        InstallKind::Rpm => plain("rpm", code),
+        InstallKind::Command => plain("installer", code),
+    }
 }
 
 fn plain(tool: &str, code: i32) -> Failure {

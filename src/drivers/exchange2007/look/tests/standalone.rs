@@ -25,10 +25,22 @@ fn a_standalone_host_is_active_while_a_database_of_its_own_is_mounted() {
     assert!(look("").groups["SCR1"].state.is_unknown());
     assert_eq!((value(&idle.claim), value(&idle.marks)), (None, Vec::new()));
     assert!(value(&idle.nodes["SCR1"].cluster_service), "it needs none");
-    for node in [silent("SCR1: no route"), said(&alone.replace("done|kept", "kept|claim|7\ndone|kept"))] {
+    let senseless = ["stored|RollwardClaim|7\ndone|stored", "stored|Other|7@a#1\ndone|stored", "unknown|stored|denied"];
+    let senseless = senseless.map(|stored| said(&alone.replace("done|stored", stored)));
+    for node in senseless.into_iter().chain([silent("SCR1: no route")]) {
         let seen = with("False", node);
         assert!(seen.claim.is_unknown() && seen.marks.is_unknown());
     }
+    let mark = Mark {
+        kind: MarkKind::Pause { node: "SCR1".into() },
+        epoch: 7,
+        holder: crate::model::Holder::new("a"),
+        at: at(),
+    };
+    let kept = format!("stored|RollwardClaim|7@a#1\nstored|RollwardMarkX|{}\ndone|stored", marks::write(&mark));
+    let paused = with("False", said(&alone.replace("done|stored", &kept)));
+    assert_eq!((value(&paused.claim).unwrap().epoch, value(&paused.marks)), (7, vec![mark]));
+    assert!(value(&paused.nodes["SCR1"].paused) && !value(&idle.nodes["SCR1"].paused));
     for service in ["service|clussvc|2|Running", "service|ClusSvc|2|StartPending", "unknown|service:ClusSvc|denied"] {
         let seen = with("False", said(&alone.replace("service|ClusSvc|4|Stopped", service)));
         let node = &seen.nodes["SCR1"];
