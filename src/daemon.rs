@@ -7,7 +7,9 @@ mod door_keeper;
 mod manage;
 mod manifests;
 mod open;
+mod publish;
 mod report;
+mod view;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,17 +25,19 @@ use tokio::task::JoinSet;
 
 use crate::clock::{self, FleetClock};
 use crate::desired::Desired;
-use crate::door::{self, Request};
+use crate::door::{self, DoorKeeper, Request};
 use crate::drivers::Driver;
 use crate::fleet::simulated::claimed;
 use crate::fleet::{Fleet, Step};
 use crate::guard::{RuleSet, Stop};
 use crate::model::time::Clock;
-use crate::model::{Answer, ClusterName, Holder, NodeName};
-use crate::reconcile::{Around, Effect, Input, Turn};
+use crate::model::{Answer, ClusterName, Holder};
+use crate::reconcile::{Effect, Input, Turn};
 use crate::record::{Change, Entry, EntryKind, FolderLock, OpenMode, Roll, Store};
 
+pub use publish::{News, Published, Slot};
 pub use report::{ClusterReport, Ended, Report};
+pub use view::View;
 
 /// The slow look at the manifests' folder: the net under lost file events, and under file systems that send none.
 const SLOW_POLL: Duration = Duration::from_secs(5);
@@ -57,17 +61,23 @@ pub struct RunOptions {
     pub until_converged: bool,
     /// End after this long, by the host's clock.
     pub timeout: Option<Duration>,
-    /// Puts a loop into the words of the command line, for other processes that ask.
-    pub describe: Arc<dyn Describe>,
+    /// Opens a service in front of the daemon, once it is sure to run.
+    pub front: Option<OpenFront>,
 }
 
-/// Puts what a loop knows into words for other processes.
-pub trait Describe: Send + Sync {
-    /// Where a cluster is.
-    fn status(&self, turn: &Turn, around: Around<'_>) -> Value;
-    /// Why its nodes, or this one, are not at their target.
-    fn explain(&self, turn: &Turn, around: Around<'_>, node: Option<&NodeName>) -> Value;
+/// What a service in front of the daemon works with: it reads what is published, and hands in people's commands as
+/// other processes do.
+pub struct Front {
+    /// What every loop knew last.
+    pub published: Published,
+    /// What has changed, as it changes. Closed when the daemon ends.
+    pub news: mpsc::UnboundedReceiver<News>,
+    /// Takes requests to the daemon's own loop.
+    pub keeper: Arc<dyn DoorKeeper>,
 }
+
+/// Opens a service, and returns what is to be told of it; or says why it cannot be opened.
+pub type OpenFront = Box<dyn FnOnce(Front) -> Result<String, String> + Send>;
 
 /// Why a daemon does not start. Everything that goes wrong later is told, and does not end it.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +88,9 @@ pub enum RunError {
     /// The state folder cannot be used, or another daemon uses it.
     #[error("{0}")]
     State(String),
+    /// The service in front of the daemon cannot be opened.
+    #[error("{0}")]
+    Front(String),
     /// A driver cannot be started.
     #[error("cluster {cluster}: {why}")]
     Driver {
@@ -133,6 +146,8 @@ struct Daemon<'a> {
     stops: Vec<Stop>,
     /// Clusters whose drivers could not be opened, and why.
     unmanaged: BTreeMap<ClusterName, String>,
+    /// Where others read what the loops know, if anybody does.
+    publisher: Option<publish::Publisher>,
     tell: &'a mut (dyn FnMut(Told<'_>) + Send),
 }
 
@@ -140,7 +155,7 @@ struct Daemon<'a> {
 ///
 /// # Errors
 /// It could not start.
-pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -> Result<Report, RunError> {
+pub async fn run(mut options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -> Result<Report, RunError> {
     let state = |e: &dyn std::error::Error| RunError::State(chain(e));
     crate::record::folder::make(&options.state).map_err(|e| state(&e))?;
     let lock = FolderLock::take(&options.state, clock::wall()).map_err(|e| state(&e))?;
@@ -149,9 +164,19 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
     let (watched, desired) = manifests::Watched::begin(&options, &store, clock::wall(), tell)?;
     let (clock, drivers) = open::all(&desired, &options)?;
     let (door_send, mut door) = mpsc::channel(64);
-    let _door = door::open(&lock, Arc::new(door_keeper::Keeper { to: door_send })).map_err(|e| state(&e))?;
+    let keeper: Arc<dyn DoorKeeper> = Arc::new(door_keeper::Keeper { to: door_send });
+    let _door = door::open(&lock, Arc::clone(&keeper)).map_err(|e| state(&e))?;
     let rolls = store.rolls().map_err(|e| state(&e))?;
     let stops = store.stops().map_err(|e| state(&e))?;
+    let publisher = match options.front.take() {
+        Some(front) => {
+            let (publisher, published, news) = publish::board(Arc::clone(&clock));
+            let note = front(Front { published, news, keeper }).map_err(RunError::Front)?;
+            tell(Told::Note(&note));
+            Some(publisher)
+        }
+        None => None,
+    };
     let mut daemon = Daemon {
         store,
         clock,
@@ -167,6 +192,7 @@ pub async fn run(options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send)) -
         rolls,
         stops,
         unmanaged: BTreeMap::new(),
+        publisher,
         tell,
         options,
     };
@@ -189,6 +215,9 @@ impl Daemon<'_> {
             }
             for (name, effect) in self.fleet.begin_due(self.clock.now()) {
                 self.start(name, effect);
+            }
+            if let Some(publisher) = &mut self.publisher {
+                publisher.turned(&self.fleet);
             }
             let idle = self.tasks.is_empty() && self.commanding.is_empty();
             if let Some(ended) = self.ended().filter(|_| idle) {
@@ -272,7 +301,15 @@ impl Daemon<'_> {
                         commands::Turn::Later => return,
                         commands::Turn::Overtaken(input) => return self.input(name, input),
                     };
-                    let mut later = Box::pin(async move { carry_out(&*driver, effect).await });
+                    let looks = self.publisher.as_ref().filter(|_| matches!(effect, Effect::Observe));
+                    let counter = looks.and_then(|publisher| publisher.counter(&name));
+                    let mut later = Box::pin(async move {
+                        let Some(counter) = counter else { return carry_out(&*driver, effect).await };
+                        let began = clock::monotonic();
+                        let input = carry_out(&*driver, effect).await;
+                        counter.looked(began.elapsed());
+                        input
+                    });
                     let at_once = || later.as_mut().poll(&mut Context::from_waker(Waker::noop()));
                     match catch_unwind(AssertUnwindSafe(at_once)) {
                         Ok(Poll::Ready(input)) => input,
@@ -305,7 +342,12 @@ impl Daemon<'_> {
         if let Input::Performed(Answer::Accepted | Answer::Unsure { .. }) = input {
             *self.actions.entry(name.clone()).or_default() += 1;
         }
-        match self.fleet.input(name, input, self.clock.now()) {
+        let looked = matches!(input, Input::Observed(_));
+        let step = self.fleet.input(name, input, self.clock.now());
+        if let Some(publisher) = self.publisher.as_ref().filter(|_| looked || matches!(step, Step::Asleep)) {
+            publisher.cluster(&self.fleet, name);
+        }
+        match step {
             Step::Do(effect) => return Some(effect),
             Step::Asleep => self.keep_roll(name),
             Step::Gone => self.gone(name),
@@ -316,6 +358,9 @@ impl Daemon<'_> {
     fn record(&mut self, entries: &[Entry]) -> Result<(), Arc<str>> {
         for entry in entries {
             (self.tell)(Told::Entry(entry));
+            if let Some(publisher) = &self.publisher {
+                publisher.entry(entry);
+            }
         }
         let mut changes: Vec<Change> = entries.iter().cloned().map(Change::from).collect();
         for entry in entries {

@@ -26,6 +26,8 @@ pub struct Fleet {
     /// When each sleeping loop wakes.
     queue: BTreeSet<(Time, ClusterName)>,
     rules: RuleSet,
+    /// Grows whenever the facts change in more than their ages.
+    version: u64,
 }
 
 struct Slot {
@@ -51,7 +53,7 @@ pub enum Step {
 impl Fleet {
     /// No clusters yet.
     pub fn new(rules: RuleSet) -> Self {
-        Self { slots: BTreeMap::new(), facts: FleetFacts::default(), queue: BTreeSet::new(), rules }
+        Self { slots: BTreeMap::new(), facts: FleetFacts::default(), queue: BTreeSet::new(), rules, version: 0 }
     }
 
     /// Takes a cluster in, to be looked at now.
@@ -114,6 +116,7 @@ impl Fleet {
         if self.facts.policy != *policy || self.facts.stops != stops {
             self.facts.policy = policy.clone();
             self.facts.stops = stops;
+            self.version += 1;
             self.wake_all(now);
         }
     }
@@ -198,6 +201,7 @@ impl Fleet {
                     && let Some(facts) = self.facts.clusters.get_mut(name)
                 {
                     facts.roll = RollState::InRoll;
+                    self.version += 1;
                     if let Known::Known { value: nodes, .. } = &mut facts.in_the_middle {
                         nodes.extend(permit.action().node().cloned());
                     }
@@ -272,6 +276,11 @@ impl Fleet {
         &self.facts
     }
 
+    /// Grows whenever [`Self::facts`] change in more than their ages.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// True if no loop has anything left that it could do by itself: every one is converged, or waits for people.
     pub fn is_at_rest(&self) -> bool {
         self.slots.values().all(|slot| {
@@ -305,6 +314,7 @@ impl Fleet {
         let failed = known::update_failures(&mut self.facts.failures, name, failures);
         self.facts.clusters.insert(name.clone(), new);
         if changed || failed {
+            self.version += 1;
             // Itself included: its first decision was made before it counted as one of the fleet.
             let waiting = self.slots.iter().filter(|(_, slot)| waits_for_others(&slot.turn));
             let waiting: Vec<_> = waiting.map(|(waiting, _)| waiting.clone()).collect();
@@ -316,6 +326,7 @@ impl Fleet {
 
     /// Works out, from the manifests, which node holds standby copies of what.
     fn relate(&mut self) {
+        self.version += 1;
         self.facts.sources_of = BTreeMap::new();
         for slot in self.slots.values() {
             let cluster = &slot.turn.desired;

@@ -25,7 +25,10 @@ pub mod sources;
 pub mod fleet;
 pub mod simulate;
 
+pub mod output;
+
 pub mod cli;
 pub mod clock;
 pub mod daemon;
 pub mod door;
+pub mod server;

@@ -145,7 +145,7 @@ impl Folder {
 fn output_schemas_are_those_of_the_types() {
     let folder = Path::new(ROOT).join("schemas/output");
     let update = std::env::var_os("UPDATE_SCHEMAS").is_some();
-    for output in rollward::cli::output::OUTPUTS {
+    for output in rollward::output::OUTPUTS {
         let file = folder.join(format!("{}.schema.json", output.name));
         let made = serde_json::to_string_pretty(&output.schema()).unwrap() + "\n";
         if update {
@@ -156,7 +156,7 @@ fn output_schemas_are_those_of_the_types() {
         assert!(kept == made, "{} is not that of the types; UPDATE_SCHEMAS=1 writes it", file.display());
     }
     let kept = std::fs::read_dir(&folder).unwrap().count();
-    assert_eq!(kept, rollward::cli::output::OUTPUTS.len(), "a schema of no output is left in {}", folder.display());
+    assert_eq!(kept, rollward::output::OUTPUTS.len(), "a schema of no output is left in {}", folder.display());
 }
 
 /// What programs read is what the schemas say, for every command that has a schema.
@@ -196,7 +196,7 @@ fn real_outputs_follow_their_schemas() {
         }
         shown.insert(name);
     }
-    let all: std::collections::BTreeSet<_> = rollward::cli::output::OUTPUTS.iter().map(|output| output.name).collect();
+    let all: std::collections::BTreeSet<_> = rollward::output::OUTPUTS.iter().map(|output| output.name).collect();
     assert_eq!(shown, all, "an output that no command was asked for");
 }
 

@@ -8,38 +8,38 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Longer than anything here takes on a busy machine. No test passes or fails by how long something takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder of manifests and a state folder, and a daemon on them.
-struct Host {
+pub(crate) struct Host {
     folder: tempfile::TempDir,
-    daemon: Option<Child>,
+    pub(crate) daemon: Option<Child>,
 }
 
 impl Host {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let host = Self { folder: tempfile::tempdir().unwrap(), daemon: None };
         std::fs::create_dir(host.path("manifests")).unwrap();
         host
     }
 
     /// With one pair of nodes, in this mode and at this speed.
-    fn with_pair(mode: &str, scale: &str) -> Self {
+    pub(crate) fn with_pair(mode: &str, scale: &str) -> Self {
         let host = Self::new();
         host.write("policy.yaml", POLICY);
         host.write("mbx.yaml", &pair(mode, scale));
         host
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path("manifests").join(name), text).unwrap();
     }
 
-    fn rollward(&self, args: &[&str]) -> Command {
+    pub(crate) fn rollward(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollward"));
         command.args(args).arg("--state").arg(self.path("state")).current_dir(self.folder.path());
         command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", self.path("bin").display()));
@@ -47,33 +47,33 @@ impl Host {
     }
 
     /// Puts a program in the place of another, for the daemon and for commands.
-    fn program(&self, name: &str, script: &str) {
+    pub(crate) fn program(&self, name: &str, script: &str) {
         std::fs::create_dir_all(self.path("bin")).unwrap();
         std::fs::write(self.path("bin").join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(self.path("bin").join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Starts the daemon; what it tells goes into a file.
-    fn start(&mut self, args: &[&str]) {
+    pub(crate) fn start(&mut self, args: &[&str]) {
         let told = std::fs::File::options().create(true).append(true).open(self.path("told")).unwrap();
         let mut command = self.rollward(&["run", "manifests"]);
         let daemon = command.args(args).stdout(Stdio::null()).stderr(told).spawn().unwrap();
         self.daemon = Some(daemon);
     }
 
-    fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         std::fs::read_to_string(self.path("told")).unwrap_or_default()
     }
 
     /// Waits until the daemon has told this.
     #[track_caller]
-    fn until_told(&self, what: &str) {
+    pub(crate) fn until_told(&self, what: &str) {
         self.until(|host| host.told().contains(what));
     }
 
     /// Waits until this is so.
     #[track_caller]
-    fn until(&self, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&self, mut is_so: impl FnMut(&Self) -> bool) {
         let began = now();
         while !is_so(self) {
             assert!(began.elapsed() < PATIENCE, "what was waited for never came:\n{}", self.told());
@@ -81,7 +81,7 @@ impl Host {
         }
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill().unwrap();
             daemon.wait().unwrap();
@@ -89,7 +89,7 @@ impl Host {
     }
 
     /// Runs a command to its end.
-    fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.rollward(args).output().unwrap()
     }
 }
@@ -101,11 +101,11 @@ impl Drop for Host {
 }
 
 #[allow(clippy::disallowed_methods)] // Patience is not part of what is tested.
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-const POLICY: &str = "apiVersion: rollward/v1
+pub(crate) const POLICY: &str = "apiVersion: rollward/v1
 kind: Policy
 metadata: {name: night}
 spec: {handoff: {when: anytime}, work: {when: anytime}, limits: {soak: 1m}}
@@ -119,7 +119,7 @@ spec:
   sha256: 2f4d0a4b6d1f5e7a8c9b0a1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7b8c9d0e1f
 ";
 
-fn pair(mode: &str, scale: &str) -> String {
+pub(crate) fn pair(mode: &str, scale: &str) -> String {
     format!(
         "apiVersion: rollward/v1
 kind: Cluster

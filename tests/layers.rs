@@ -73,6 +73,21 @@ const LAYERS: &[Layer] = &[
         &["model", "observed", "desired", "guard", "plan", "reconcile", "drivers", "record", "clock", "fleet"],
     ),
     layer("door", false, &["model", "drivers::Later", "record::FolderLock"]),
+    // The documents that programs read, for everybody who tells anything.
+    layer(
+        "output",
+        false,
+        &[
+            "model",
+            "observed",
+            "desired",
+            "plan",
+            "record",
+            "drivers::Readiness",
+            "drivers::ReadinessState",
+            "simulate::SimulateReport",
+        ],
+    ),
     layer(
         "daemon",
         false,
@@ -89,6 +104,24 @@ const LAYERS: &[Layer] = &[
             "clock",
             "fleet",
             "door",
+            "output",
+        ],
+    ),
+    // Nothing below sees it, so no loop can come to wait for it. It sees no cluster but through what is published.
+    layer(
+        "server",
+        false,
+        &[
+            "model",
+            "clock",
+            "record",
+            "door",
+            "output",
+            "daemon::Front",
+            "daemon::News",
+            "daemon::Published",
+            "daemon::View",
+            "guard::Stop",
         ],
     ),
     layer(
@@ -108,6 +141,8 @@ const LAYERS: &[Layer] = &[
             "fleet",
             "door",
             "daemon",
+            "output",
+            "server",
             "simulate",
         ],
     ),
@@ -137,6 +172,9 @@ const IMPURE: &[(&str, &str)] = &[
     ("f32", "decisions are made in whole numbers"),
     ("f64", "decisions are made in whole numbers"),
 ];
+
+/// What speaks HTTP; only the service does.
+const HTTP: &[&str] = &["axum", "hyper", "hyper_util", "tokio_io_timeout", "askama", "prometheus_client"];
 
 /// Names of cluster stacks and their tools; only a driver knows one.
 const STACKS: &[&str] = &["exchange", "pacemaker", "corosync", "powershell", "cluster.exe"];
@@ -199,6 +237,11 @@ fn breaches(name: &str, text: &str) -> Vec<String> {
             && let Some((word, why)) = IMPURE.iter().find(|(word, _)| mentions(&path, word))
         {
             found.push(format!("{name}:{line}: `{}` mentions {word}: {why}", path.join("::")));
+        }
+        if layer.name != "server"
+            && let Some(word) = HTTP.iter().find(|word| mentions(&path, word))
+        {
+            found.push(format!("{name}:{line}: `{}` mentions {word}: HTTP belongs to the service", path.join("::")));
         }
         if let [krate, below @ ..] = path.as_slice()
             && krate == "crate"
@@ -356,6 +399,21 @@ fn layers_see_inwards_only() {
     allowed("src/drivers/simulator/a.rs", "use crate::desired::parts::DriverParts; use super::world::World;");
     allowed("src/guard/rules/a.rs", "use super::super::facts::Facts; use crate::model::{Action, time::{later, Time}};");
     allowed("src/cli/a.rs", "use crate::daemon::run;");
+}
+
+#[test]
+fn http_is_spoken_by_the_service_only_and_nothing_depends_on_it() {
+    for layer in ["plan", "guard", "reconcile", "fleet", "daemon", "door", "output", "cli"] {
+        refused(&format!("src/{layer}/a.rs"), "use axum::Router;", "HTTP belongs to the service");
+    }
+    refused("src/daemon/a.rs", "fn a() { hyper::server::conn::http1::Builder::new(); }", "mentions hyper");
+    allowed("src/server/a.rs", "use axum::Router; use prometheus_client::registry::Registry;");
+    for layer in ["plan", "guard", "reconcile", "fleet", "daemon", "door", "output"] {
+        refused(&format!("src/{layer}/a.rs"), "use crate::server::Server;", "does not see");
+    }
+    refused("src/server/a.rs", "use crate::fleet::Fleet;", "does not see");
+    refused("src/server/a.rs", "use crate::drivers::Driver;", "does not see");
+    allowed("src/cli/a.rs", "use crate::server::Server;");
 }
 
 #[test]

@@ -22,5 +22,6 @@ mod parallel;
 mod record;
 mod releases;
 mod scenarios;
+mod server;
 mod simulate;
 mod soak;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use proptest::test_runner::RngSeed;
 use rollward::drivers::simulator::world::NodeTruth;
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::RuleSet;
@@ -240,7 +241,13 @@ fn elapsed_time_is_near_the_least_there_can_be() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: number("PARALLEL_CASES", 64) as u32, ..ProptestConfig::default() })]
+    // The same clusters each time: how near a prediction comes is no promise that holds for every one, and a change is to be
+    // judged by what it changes. PARALLEL_SEED draws others.
+    #![proptest_config(ProptestConfig {
+        cases: number("PARALLEL_CASES", 64) as u32,
+        rng_seed: RngSeed::Fixed(number("PARALLEL_SEED", 1)),
+        ..ProptestConfig::default()
+    })]
 
     /// Also with one node at a time, with soak, and in small clusters.
     #[test]

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::args::Global;
-use super::output::{Clusters, Commanded};
 use super::text;
 use crate::door::{self, DoorError, Request};
+use crate::output::{Clusters, Commanded};
 
 /// Asks the daemon; `None` if none is running with the state folder.
 ///

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::args::{From, Global};
-use super::output::{Check, CheckState, Clusters, Doctored};
 use super::{Exit, live, load, text};
-use crate::desired::{Cluster, Mode, PackageAt};
+use crate::desired::{Cluster, PackageAt};
 use crate::model::ClusterName;
+use crate::output::{Check, CheckState, Clusters, Doctored};
 use crate::record::{OpenError, OpenMode, Store};
 use crate::sources;
 
@@ -95,7 +95,7 @@ fn packages(desired: &Cluster) -> Vec<Check> {
                         desired.package_folder
                     );
                     // Whoever only looks needs none yet.
-                    let state = if desired.mode == Mode::Act { CheckState::Bad } else { CheckState::Warning };
+                    let state = if desired.acts() { CheckState::Bad } else { CheckState::Warning };
                     check(&name, state, "no Package document names it", Some(fix))
                 }
             });

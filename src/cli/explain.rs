@@ -1,10 +1,10 @@
 //! `explain`: for every node that is not at its target, what it waits for.
 
 use super::args::{From, Global};
-use super::output::{Clusters, Explained, Relaxation, Source};
 use super::{Exit, UsageError, ask, live, load, text};
 use crate::door::Request;
 use crate::model::{ClusterName, NodeName};
+use crate::output::{Clusters, Explained, Relaxation, Source};
 use crate::plan::Supposition;
 
 /// Explain why a node is not at its target: what it waits for, on what evidence, and what releases it.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 
 use super::args::Global;
-use super::output::{Clusters, HistoryEntry, Recorded};
 use super::{Exit, text};
 use crate::model::{ClusterName, NodeName, Time};
-use crate::record::{Entry, EntryKind, Filter, OpenError, OpenMode, Store};
+use crate::output::{Clusters, HistoryEntry, Recorded};
+use crate::record::{Filter, OpenError, OpenMode, Store};
 
 /// Show what was done, when, why, and with what outcome.
 #[derive(Debug, clap::Args)]
@@ -59,24 +59,5 @@ impl History {
             by_cluster.into_iter().map(|(name, entries)| Recorded { name: name.to_string(), entries }).collect();
         global.emit(&Clusters { clusters }, text::history::text)?;
         Ok(Exit::Done)
-    }
-}
-
-impl From<&Entry> for HistoryEntry {
-    fn from(entry: &Entry) -> Self {
-        let what = &entry.what;
-        let failure = match what {
-            EntryKind::Outcome { failure, .. } => failure.clone(),
-            _ => None,
-        };
-        Self {
-            at: entry.at,
-            entry: what.word().into(),
-            text: what.to_string(),
-            action: what.action().map(Into::into),
-            failure,
-            duration_seconds: what.took().map(Into::into),
-            revision: entry.revision.to_string(),
-        }
     }
 }

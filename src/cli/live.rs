@@ -9,7 +9,6 @@ use tokio::task::JoinSet;
 
 use super::args::{From, Global, person};
 use super::load::{self, Loaded};
-use super::output::{self, Check, Waiver};
 use crate::desired::Cluster;
 use crate::drivers::{self, Driver, Prepared, Snapshot};
 use crate::fleet::Fleet;
@@ -17,6 +16,7 @@ use crate::guard::{Command, History, RuleSet};
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Known, NodeName, Time};
 use crate::observed::{Observation, effect};
+use crate::output::{self, Check, Waiver};
 use crate::plan::{self, NodeReport, Plan, Price, Relaxation, Supposed, Supposition};
 use crate::reconcile::Around;
 use crate::record::{Entry, EntryKind, OpenError, OpenMode, Store};

@@ -3,7 +3,7 @@
 //! Absent on purpose: any decision about a cluster. One document goes to stdout, everything else to stderr.
 
 mod args;
-pub mod output;
+
 mod text;
 
 mod ask;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::args::{From, Global};
-use super::output::{Clusters, Observed};
 use super::{Exit, live, load, text};
 use crate::model::ClusterName;
+use crate::output::{Clusters, Observed};
 
 /// Show what a cluster looks like now: nodes, versions, owners, pauses, votes, claim.
 #[derive(Debug, clap::Args)]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::args::{Global, Manifests};
 use super::live::{Asked, Look};
-use super::output::{Clusters, Observed, Planned, Price};
 use super::{Exit, live, load, text};
 use crate::model::Time;
+use crate::output::{Clusters, Observed, Planned, Price};
 
 /// Show what would be done, in which order, at what cost, and what stands in the way.
 #[derive(Debug, clap::Args)]

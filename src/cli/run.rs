@@ -1,20 +1,17 @@
 //! `run`: the daemon. What happens is told on stderr as it happens; the one document comes at the end.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::args::{Global, Manifests, duration};
-use super::output::{self, Clusters, Explained, Hold, Ran, RanRole, Relaxation, RunState, Source, Status, Waiver};
 use super::text::live::Live;
 use super::{Exit, live, load, text};
-use crate::daemon::{self, ClusterReport, Describe, Ended, Report, RunError, RunOptions, Told};
-use crate::guard;
-use crate::model::{ClusterName, Known, NodeName};
-use crate::plan::{self, Decision};
-use crate::reconcile::{Around, Turn};
+use crate::daemon::{self, ClusterReport, Ended, OpenFront, Report, RunError, RunOptions, Told};
+use crate::model::ClusterName;
+use crate::output::{Clusters, Hold, Ran, RanRole, RunState};
+use crate::plan::Decision;
+use crate::server::{self, Server};
 
 /// Bring clusters to what their manifests declare, and keep them there: the daemon.
 #[derive(Debug, clap::Args)]
@@ -26,7 +23,8 @@ Examples:
   rollward run /etc/rollward/manifests
   rollward run manifests/demo --until-converged
   rollward run manifests/demo --until-converged --fresh-world   start the simulated clusters over
-  rollward run manifests --cluster mbx-ccr-01 --until-converged --timeout 4h")]
+  rollward run manifests --cluster mbx-ccr-01 --until-converged --timeout 4h
+  rollward run /etc/rollward/manifests --listen 8080            status page on http://127.0.0.1:8080/")]
 pub(super) struct Run {
     #[command(flatten)]
     manifests: Manifests,
@@ -42,21 +40,33 @@ pub(super) struct Run {
     /// Start simulated clusters over, as their manifests declare them
     #[arg(long)]
     fresh_world: bool,
+    /// Serve the status page, the API and metrics here: a port of this host alone, or an address with its port. Reading is
+    /// open on this host; elsewhere, and for every change, the token in the state folder is asked for
+    #[arg(long, value_name = "ADDR", value_parser = server::address)]
+    listen: Option<SocketAddr>,
+    /// A name by which this host may be asked, besides its own and its addresses
+    #[arg(long = "host", value_name = "NAME", requires = "listen")]
+    hosts: Vec<String>,
 }
 
 impl Run {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
-        let Self { manifests, until_converged, timeout, world, fresh_world } = self;
+        let Self { manifests, until_converged, timeout, world, fresh_world, listen, hosts } = self;
         let names = load::read(&manifests.paths).pick(&manifests.clusters)?;
+        let state = global.state()?;
+        let server = listen.map(|at| Server::bind(at, hosts, &state)).transpose()?;
+        let front = server.map(|server| -> OpenFront {
+            Box::new(move |front| server.open(front).map_err(|error| error.to_string()))
+        });
         let options = RunOptions {
             paths: manifests.paths,
             clusters: manifests.clusters,
-            state: global.state()?,
+            state,
             worlds: world,
             fresh_world,
             until_converged,
             timeout,
-            describe: Arc::new(Words),
+            front,
         };
         let mut lines = Live::new(names.iter().map(ClusterName::as_str));
         let mut tell = |told: Told<'_>| match told {
@@ -130,45 +140,4 @@ impl From<&ClusterReport> for Ran {
             holds: decision.iter().flat_map(|decision| decision.holds()).map(Hold::from).collect(),
         }
     }
-}
-
-/// What the daemon answers when another process asks where its clusters are.
-struct Words;
-
-impl Describe for Words {
-    fn status(&self, turn: &Turn, around: Around<'_>) -> Value {
-        let status = match &turn.memory.last_look {
-            None => Status::unseen(&turn.desired, Source::Daemon),
-            Some(look) => {
-                let counts = turn.memory.roll.as_ref().map(|roll| roll.counts).unwrap_or_default();
-                let (age, now) = (turn.heartbeat_age(around.now), around.now);
-                let status = Status::new(&turn.desired, &look.seen, &look.decision, counts, age, Source::Daemon, now);
-                Status { waivers: waivers(turn, around), ..status }
-            }
-        };
-        value(&status)
-    }
-
-    fn explain(&self, turn: &Turn, around: Around<'_>, node: Option<&NodeName>) -> Value {
-        let Some(look) = &turn.memory.last_look else {
-            return crate::door::refusal(format!("{} has not been looked at yet", turn.desired.name));
-        };
-        let nothing = Known::unknown("nothing was asked for yet");
-        let facts = turn.facts(&look.seen, &nothing, around);
-        let reports = plan::explain(&facts);
-        let mut told =
-            Explained::new(&turn.desired, &look.seen, &look.decision, &reports, node, Source::Daemon, around.now);
-        told.waivers = waivers(turn, around);
-        let relaxation = plan::relax(&facts, &plan::plan(&facts));
-        told.relaxation = relaxation.map(|relaxation| Relaxation::new(&relaxation, &turn.desired));
-        value(&told)
-    }
-}
-
-fn waivers(turn: &Turn, around: Around<'_>) -> Vec<Waiver> {
-    output::in_force(guard::waivers(&turn.desired, &turn.history), around.now)
-}
-
-fn value(document: &impl serde::Serialize) -> Value {
-    serde_json::to_value(document).unwrap_or_else(|error| crate::door::refusal(error.to_string()))
 }

@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 
 use super::args::{Global, Manifests};
 use super::load::{self, Loaded};
-use super::output::{Clusters, Commanded};
 use super::{Exit, UsageError, text};
 use crate::desired::Desired;
 use crate::drivers::simulator::{Hand, Kept};
+use crate::output::{Clusters, Commanded};
 use crate::simulate::{self, Settings, SimulateReport, Worst};
 
 /// Run an estate of simulated clusters many times over, or lay a hand on one that runs.

@@ -1,10 +1,10 @@
 //! `status`: the daemon's last look at every cluster; `--live` looks again.
 
 use super::args::{From, Global};
-use super::output::{Clusters, Source, Status};
 use super::{Exit, ask, live, load, text};
 use crate::door::Request;
 use crate::model::ClusterName;
+use crate::output::{Clusters, Source, Status};
 use crate::record::{OpenError, OpenMode, Store};
 
 /// Show where every cluster is, at one glance.
@@ -68,7 +68,7 @@ impl StatusArgs {
             if let Some(roll) = rolls.get(name) {
                 status.handoffs = Some(roll.counts.into());
                 status.observed_at = Some(roll.ended.unwrap_or(roll.started));
-                status.decision = roll.ended.map(|_| super::output::Decision::Converged);
+                status.decision = roll.ended.map(|_| crate::output::Decision::Converged);
             }
             Some(status)
         };

@@ -1,9 +1,9 @@
 //! `validate`: everything that is wrong with manifests, at once. Looks at no cluster.
 
 use super::args::{Global, Manifests};
-use super::output::{Diagnostic, Validated, Validation};
 use super::text::style::{BAD, GOOD};
 use super::{Exit, load};
+use crate::output::{Diagnostic, Validated, Validation};
 
 /// Check manifests, and say everything that is wrong with them at once.
 #[derive(Debug, clap::Args)]

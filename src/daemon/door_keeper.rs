@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::commands::{self, Order};
-use super::{Daemon, Told, chain};
+use super::{Daemon, Told, View, chain};
 use crate::door::{self, DoorKeeper, Request, Scope};
 use crate::drivers::Later;
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Time, Waiver};
-use crate::reconcile::Around;
+use crate::output::Clusters;
 use crate::record::{Change, Entry, EntryKind};
 
 /// Hands every request to the daemon's own loop, so that nothing is answered from the side.
@@ -46,26 +46,19 @@ impl Daemon<'_> {
         let now = self.clock.now();
         match request {
             Request::Status { cluster } => {
-                let around = Around { fleet: self.fleet.facts(), now };
                 let wanted = |name: &ClusterName| cluster.as_ref().is_none_or(|c| c == name);
-                let clusters: Vec<Value> = self
-                    .fleet
-                    .turns()
-                    .filter(|(name, _)| wanted(name))
-                    .map(|(_, turn)| self.options.describe.status(turn, around))
-                    .collect();
+                let turns = self.fleet.turns().filter(|(name, _)| wanted(name));
+                let clusters: Vec<_> = turns.map(|(_, turn)| View::of(turn).status(now)).collect();
                 match (cluster, clusters.is_empty()) {
                     (Some(cluster), true) => self.unknown(&cluster),
-                    _ => json!({ "clusters": clusters }),
+                    _ => document(&Clusters { clusters }),
                 }
             }
             Request::Explain { cluster, node } => {
-                let around = Around { fleet: self.fleet.facts(), now };
-                match self.fleet.turn(&cluster) {
-                    Some(turn) => {
-                        json!({ "clusters": [self.options.describe.explain(turn, around, node.as_ref())] })
-                    }
-                    None => self.unknown(&cluster),
+                let Some(turn) = self.fleet.turn(&cluster) else { return self.unknown(&cluster) };
+                match View::of(turn).explained(self.fleet.facts(), node.as_ref(), now) {
+                    Some(explained) => document(&Clusters { clusters: vec![explained] }),
+                    None => door::refusal(format!("{cluster} has not been looked at yet")),
                 }
             }
             Request::Wake { .. } => {
@@ -172,4 +165,8 @@ impl Daemon<'_> {
 
 pub(super) fn done(text: String) -> Value {
     json!({ "done": text })
+}
+
+fn document(document: &impl serde::Serialize) -> Value {
+    serde_json::to_value(document).unwrap_or_else(|error| door::refusal(error.to_string()))
 }

@@ -36,6 +36,13 @@ impl Daemon<'_> {
             self.drivers.remove(&name);
         }
         self.unmanaged.retain(|name, _| self.desired.clusters.contains_key(name));
+        self.publish_clusters();
+    }
+
+    fn publish_clusters(&mut self) {
+        if let Some(publisher) = &mut self.publisher {
+            publisher.clusters(&self.fleet, &self.unmanaged);
+        }
     }
 
     /// Another manifest for a cluster that is managed already.
@@ -131,6 +138,7 @@ impl Daemon<'_> {
             for cluster in &missing {
                 self.put(cluster, self.clock.now());
             }
+            self.publish_clusters();
             if !self.clock.is_virtual() {
                 return;
             }
@@ -146,5 +154,6 @@ impl Daemon<'_> {
             Some(cluster) => self.put(&Arc::clone(cluster), self.clock.now()),
             None => self.manifests.forget(name),
         }
+        self.publish_clusters();
     }
 }

@@ -81,13 +81,17 @@ impl Turn {
     /// For how long the heartbeat of the claim in the last look has not been seen to move: ours since we wrote it, by
     /// this life of ours; another's since we first saw it stand where it stands.
     pub fn heartbeat_age(&self, now: Time) -> Option<Duration> {
+        self.heartbeat_at().map(|since| between(since, now))
+    }
+
+    /// When it was seen to move last.
+    pub fn heartbeat_at(&self) -> Option<Time> {
         let look = self.memory.last_look.as_ref()?;
-        let since = match (self.our_claim(&look.seen), &self.memory.foreign) {
+        match (self.our_claim(&look.seen), &self.memory.foreign) {
             (Some(_), _) => self.memory.beat_at,
             (None, Some((_, since))) => Some(*since),
             (None, None) => None,
-        };
-        since.map(|since| between(since, now))
+        }
     }
 
     pub(super) fn keep_or_give_up_claim(&mut self, seen: &Observation, wake: Wake, around: Around<'_>) -> Effect {

@@ -1,6 +1,6 @@
 //! What a person's command did, laid out: a line a cluster.
 
-use crate::cli::output::{Clusters, Commanded};
+use crate::output::{Clusters, Commanded};
 
 /// All that was done. What is not about one cluster has `*` for its name.
 pub fn text(document: &Clusters<Commanded>) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
-use crate::cli::output::{CheckState, Clusters, Doctored};
+use crate::output::{CheckState, Clusters, Doctored};
 
 /// All checks.
 pub fn text(document: &Clusters<Doctored>) -> String {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::holds::{holds, waivers};
 use super::layout::{ago, stamp};
 use super::style::{FAINT, GOOD, HEAD, WARN};
-use crate::cli::output::{Clusters, Explained, ExplainedNode, Source};
 use crate::model::{PackageName, Standing, Time};
+use crate::output::{Clusters, Explained, ExplainedNode, Source};
 
 /// All explanations. `now` is that of the reader.
 pub fn text(document: &Clusters<Explained>) -> String {
@@ -45,7 +45,7 @@ fn one(text: &mut String, explained: &Explained) {
     super::plan::unknown(text, &explained.unknown);
 }
 
-fn node(text: &mut String, node: &ExplainedNode, now: Time, said: &mut Vec<crate::cli::output::Hold>) {
+fn node(text: &mut String, node: &ExplainedNode, now: Time, said: &mut Vec<crate::output::Hold>) {
     let (standing, colour) = match node.standing {
         Some(Standing::Current) => ("current", GOOD),
         Some(Standing::Stale) => ("stale", WARN),

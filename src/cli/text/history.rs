@@ -2,7 +2,7 @@
 
 use super::layout::{Column, stamp, table};
 use super::style::HEAD;
-use crate::cli::output::{Clusters, HistoryEntry, Recorded};
+use crate::output::{Clusters, HistoryEntry, Recorded};
 
 /// All records.
 pub fn text(document: &Clusters<Recorded>) -> String {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::layout::{ago, stamp};
 use super::style::{FAINT, WARN};
-use crate::cli::output::{Hold, ReleaseKind, Waiver};
 use crate::model::Time;
+use crate::output::{Hold, ReleaseKind, Waiver};
 
 /// Waivers, a line each.
 pub fn waivers(text: &mut String, waivers: &[Waiver], indent: usize) {

@@ -2,8 +2,8 @@
 
 use comfy_table::{Cell, Table, presets};
 
-use crate::cli::output::Seconds;
 use crate::model::{Time, time};
+use crate::output::Seconds;
 
 /// A cell of a table.
 pub type Column = Cell;

@@ -6,9 +6,9 @@ use comfy_table::Color;
 
 use super::layout::{Column, stamp, table};
 use super::style::{FAINT, HEAD};
-use crate::cli::output::{Clusters, Copy, Duty, GroupState, Membership, Node, Observed, PausedBy, Quorum};
 use crate::model::Standing;
-use crate::observed::{CopyStatus, GroupKind};
+use crate::observed::GroupKind;
+use crate::output::{Clusters, Duty, GroupState, Membership, Node, Observed, PausedBy, Quorum};
 
 /// All looks.
 pub fn text(document: &Clusters<Observed>) -> String {
@@ -43,7 +43,7 @@ fn one(text: &mut String, look: &Observed) {
                 Some(GroupState::Failed) => ("failed", Color::Red),
                 None => ("unknown", Color::DarkYellow),
             };
-            let mut copies: Vec<_> = group.copies.iter().map(copy).collect();
+            let mut copies: Vec<_> = group.copies.iter().map(ToString::to_string).collect();
             if group.backup == Some(true) {
                 copies.push("backup running".into());
             }
@@ -157,28 +157,4 @@ fn notes(node: &Node) -> Vec<String> {
         notes.push(format!("{} MiB free, {} needed", disk.free_mib, disk.needed_mib));
     }
     notes
-}
-
-fn copy(copy: &Copy) -> String {
-    let status = match copy.status {
-        Some(CopyStatus::Healthy) => "healthy",
-        Some(CopyStatus::Initializing) => "initializing",
-        Some(CopyStatus::Resynchronizing) => "resynchronizing",
-        Some(CopyStatus::Seeding) => "seeding",
-        Some(CopyStatus::Suspended) => "suspended",
-        Some(CopyStatus::Stopped) => "stopped",
-        Some(CopyStatus::Failed) => "failed",
-        Some(CopyStatus::Disabled) => "disabled",
-        Some(CopyStatus::ServiceDown) => "service down",
-        None => "unknown",
-    };
-    let mut text = String::new();
-    if let Some(cluster) = &copy.cluster {
-        let _ = write!(text, "{cluster}/");
-    }
-    let _ = write!(text, "{} {status}", copy.node);
-    if let Some(queue) = copy.queue.filter(|queue| *queue > 0) {
-        let _ = write!(text, ", {queue} logs behind");
-    }
-    text
 }

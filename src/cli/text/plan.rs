@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::holds::{holds, waivers};
 use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
-use crate::cli::output::{
-    ActionOut, Because, Certificate, Clusters, Decision, Elapsed, Evidence, Handoffs, Left, Planned, Price, Relaxation,
-    Spread, Step, Unknown,
+use crate::model::time;
+use crate::output::{
+    Because, Certificate, Clusters, Decision, Elapsed, Evidence, Handoffs, Left, Planned, Price, Relaxation, Spread,
+    Step, Unknown,
 };
-use crate::model::{ActionKind, time};
 
 /// All plans.
 pub fn text(document: &Clusters<Planned>) -> String {
@@ -110,7 +110,7 @@ fn prices(text: &mut String, prices: &[Price]) {
 }
 
 /// The steps as a table; the holds of a step stand below its line.
-fn steps(text: &mut String, plan: &Planned, said: &mut Vec<crate::cli::output::Hold>) {
+fn steps(text: &mut String, plan: &Planned, said: &mut Vec<crate::output::Hold>) {
     if plan.steps.is_empty() {
         return;
     }
@@ -119,7 +119,7 @@ fn steps(text: &mut String, plan: &Planned, said: &mut Vec<crate::cli::output::H
         let outage = Column::new(down.map(|s| format!("outage {}", seconds(s))).unwrap_or_default());
         vec![
             Column::new(i + 1).set_alignment(comfy_table::CellAlignment::Right),
-            Column::new(action(&step.what)),
+            Column::new(&step.what),
             Column::new(format!("at +{}", time::words(time::between(plan.observed_at, step.at)))),
             Column::new(spread(step.predicted_seconds)),
             if down.is_some() { outage.fg(comfy_table::Color::DarkYellow) } else { outage },
@@ -179,26 +179,6 @@ fn certificate(text: &mut String, certificate: &Certificate) {
 /// A prediction in words.
 pub fn spread(Spread { median, p95 }: Spread) -> String {
     if p95 <= median { seconds(median) } else { format!("{} (95 %: {})", seconds(median), seconds(p95)) }
-}
-
-/// An action in words.
-pub fn action(what: &ActionOut) -> String {
-    let ActionOut { action, node, group, from, to, style, rollup, mark, quarantine } = what;
-    let mut text = action.word().to_owned();
-    let mut add = |before: &str, what: &Option<String>| {
-        if let Some(what) = what {
-            let _ = write!(text, "{before} {what}");
-        }
-    };
-    add("", &group.as_ref().map(|group| format!("{group:?}")));
-    add("", mark);
-    add(if *action == ActionKind::Uninstall { " down to" } else { "" }, rollup);
-    add(if rollup.is_some() || group.is_some() { " on" } else { "" }, node);
-    add(" from", from);
-    add(if *action == ActionKind::StopRole { ", to start on" } else { " to" }, to);
-    add(",", &style.map(|style| style.to_string()));
-    add(" in quarantine:", quarantine);
-    text
 }
 
 /// What could not be seen.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::holds::holds;
 use super::layout::{Column, seconds, table};
 use super::style::HEAD;
-use crate::cli::output::{Clusters, Ran, RunState};
+use crate::output::{Clusters, Ran, RunState};
 
 /// What became of every cluster.
 pub fn text(document: &Clusters<Ran>) -> String {

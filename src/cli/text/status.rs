@@ -6,7 +6,7 @@ use comfy_table::Color;
 
 use super::holds::waivers;
 use super::layout::{Column, seconds, stamp, table};
-use crate::cli::output::{Clusters, Decision, InCharge, Source, Status};
+use crate::output::{Clusters, Decision, InCharge, Source, Status};
 
 /// All clusters.
 pub fn text(document: &Clusters<Status>) -> String {

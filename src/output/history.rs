@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::ActionOut;
 use super::seconds::Seconds;
 use crate::model::Time;
+use crate::record::{Entry, EntryKind};
 
 /// The record of one cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,4 +39,23 @@ pub struct HistoryEntry {
     pub duration_seconds: Option<Seconds>,
     /// The commit, or hash, of the manifests in force.
     pub revision: String,
+}
+
+impl From<&Entry> for HistoryEntry {
+    fn from(entry: &Entry) -> Self {
+        let what = &entry.what;
+        let failure = match what {
+            EntryKind::Outcome { failure, .. } => failure.clone(),
+            _ => None,
+        };
+        Self {
+            at: entry.at,
+            entry: what.word().into(),
+            text: what.to_string(),
+            action: what.action().map(Into::into),
+            failure,
+            duration_seconds: what.took().map(Into::into),
+            revision: entry.revision.to_string(),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `observe`: what was seen of a cluster, as one look saw it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -319,4 +320,36 @@ pub struct Copy {
     pub status: Option<CopyStatus>,
     /// Logs that have not been copied to it.
     pub queue: Option<u32>,
+}
+
+impl Group {
+    /// Whether it serves users.
+    pub fn is_role(&self) -> bool {
+        self.kind == GroupKind::Role
+    }
+}
+
+impl fmt::Display for Copy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = match self.status {
+            Some(CopyStatus::Healthy) => "healthy",
+            Some(CopyStatus::Initializing) => "initializing",
+            Some(CopyStatus::Resynchronizing) => "resynchronizing",
+            Some(CopyStatus::Seeding) => "seeding",
+            Some(CopyStatus::Suspended) => "suspended",
+            Some(CopyStatus::Stopped) => "stopped",
+            Some(CopyStatus::Failed) => "failed",
+            Some(CopyStatus::Disabled) => "disabled",
+            Some(CopyStatus::ServiceDown) => "service down",
+            None => "unknown",
+        };
+        if let Some(cluster) = &self.cluster {
+            write!(f, "{cluster}/")?;
+        }
+        write!(f, "{} {status}", self.node)?;
+        match self.queue.filter(|queue| *queue > 0) {
+            Some(queue) => write!(f, ", {queue} logs behind"),
+            None => Ok(()),
+        }
+    }
 }

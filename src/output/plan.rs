@@ -1,5 +1,7 @@
 //! `plan`: what would be done, in which order, at what cost, and what stands in the way.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -347,5 +349,24 @@ impl From<&model::Action> for ActionOut {
             mark: if let A::Release { mark } = action { Some(mark.to_string()) } else { None },
             quarantine: if let A::Resume { quarantine, .. } = action { quarantine.clone() } else { None },
         }
+    }
+}
+
+impl fmt::Display for ActionOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ActionOut { action, node, group, from, to, style, rollup, mark, quarantine } = self;
+        f.write_str(action.word())?;
+        let mut add = |before: &str, what: &Option<String>| match what {
+            Some(what) => write!(f, "{before} {what}"),
+            None => Ok(()),
+        };
+        add("", &group.as_ref().map(|group| format!("{group:?}")))?;
+        add("", mark)?;
+        add(if *action == ActionKind::Uninstall { " down to" } else { "" }, rollup)?;
+        add(if rollup.is_some() || group.is_some() { " on" } else { "" }, node)?;
+        add(" from", from)?;
+        add(if *action == ActionKind::StopRole { ", to start on" } else { " to" }, to)?;
+        add(",", &style.map(|style| style.to_string()))?;
+        add(" in quarantine:", quarantine)
     }
 }

@@ -43,6 +43,7 @@ use serde::{Deserialize, Serialize};
 /// The document of a command that is about clusters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ClustersOf{T}")]
 pub struct Clusters<T> {
     /// One entry a cluster, in the order of their names.
     pub clusters: Vec<T>,

@@ -1,0 +1,297 @@
+//! The status page: made here, whole, from the same documents as everything else; a script of ours only asks for it anew.
+//!
+//! Templates write every value as text, whatever it says.
+
+mod cluster;
+mod words;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::answer::Problem;
+use super::session::Session;
+use super::{App, Inner, actions};
+use crate::door::Scope;
+use crate::model::{ClusterName, Time};
+use crate::output::Status;
+use words::{Row, Word, stamp};
+
+/// What is around every page.
+struct Frame {
+    session: Option<Arc<Session>>,
+    /// Where it is, for coming back after signing in.
+    here: String,
+    now: String,
+    at: String,
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    frame: Frame,
+    counts: Vec<(Word, usize)>,
+    stops: Vec<String>,
+    unmanaged: Vec<(String, String)>,
+    rows: Vec<Row>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    next: String,
+    wrong: bool,
+    why: String,
+}
+
+#[derive(Template)]
+#[template(path = "said.html")]
+struct Said {
+    frame: Frame,
+    title: &'static str,
+    good: bool,
+    text: String,
+    back: String,
+}
+
+/// The page's part of the service.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(overview))
+        .route("/clusters/{name}", get(one))
+        .route("/clusters/{name}/approve", post(approve))
+        .route("/clusters/{name}/stop", post(stop))
+        .route("/clusters/{name}/go", post(go))
+        .route("/stop", post(stop_all))
+        .route("/go", post(go_all))
+        .route("/sign-in", get(ask_who).post(sign_in))
+        .route("/sign-out", post(sign_out))
+}
+
+/// Whether people, not programs, look there.
+pub(super) fn is_page(path: &str) -> bool {
+    path == "/" || path.starts_with("/clusters/")
+}
+
+/// Where who may not read a page signs in, and comes back from.
+pub(super) fn to_sign_in(request: &Request) -> Response {
+    Redirect::to(&format!("/sign-in?next={}", encode(request.uri().path()))).into_response()
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// Where a cluster's page is.
+fn href(cluster: &str) -> String {
+    format!("/clusters/{}", encode(cluster))
+}
+
+fn html(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => Html(text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+impl App {
+    fn frame(&self, headers: &HeaderMap, here: &str) -> Frame {
+        let now = self.0.published.now();
+        Frame { session: self.0.sessions.of(headers), here: encode(here), now: now.to_string(), at: stamp(now) }
+    }
+
+    /// A page that says one thing.
+    fn said(&self, headers: &HeaderMap, back: &str, outcome: Result<String, Problem>) -> Response {
+        let frame = self.frame(headers, back);
+        let back = back.to_owned();
+        match outcome {
+            Ok(text) => html(&Said { frame, title: "Done", good: true, text, back }),
+            Err(problem) => {
+                let (status, text) = problem.parts();
+                (status, html(&Said { frame, title: "Not done", good: false, text, back })).into_response()
+            }
+        }
+    }
+}
+
+async fn overview(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    let frame = app.frame(&headers, "/");
+    app.think(move |inner| html(&inner.overview(frame))).await
+}
+
+impl Inner {
+    fn overview(&self, frame: Frame) -> Overview {
+        let (now, statuses) = (self.published.now(), self.statuses());
+        let mut rows: Vec<Row> = statuses.iter().map(|status| Row::new(status, now)).collect();
+        // What needs somebody comes first.
+        rows.sort_by_key(|row| row.state.urgency);
+        let mut counts: Vec<(Word, usize)> = Vec::new();
+        for row in &rows {
+            match counts.last_mut() {
+                Some((word, count)) if *word == row.state => *count += 1,
+                _ => counts.push((row.state, 1)),
+            }
+        }
+        let stops = self.published.fleet().stops.iter().map(words::stop).collect();
+        let unmanaged = self.published.unmanaged();
+        let unmanaged = unmanaged.iter().map(|(name, why)| (name.to_string(), why.clone())).collect();
+        Overview { frame, counts, stops, unmanaged, rows }
+    }
+}
+
+async fn one(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let frame = app.frame(&headers, uri.path());
+    match app.think(move |inner| cluster::page(inner, &name, frame)).await? {
+        Ok(page) => Ok(html(&page)),
+        Err(problem) => Ok(app.said(&headers, "/", Err(problem))),
+    }
+}
+
+// === What people do ===
+
+/// What every form of ours sends, and some send more.
+#[derive(Deserialize)]
+struct Sent {
+    form: String,
+    #[serde(default)]
+    why: String,
+    #[serde(default)]
+    hash: String,
+}
+
+type Filled = Result<Form<Sent>, FormRejection>;
+
+impl App {
+    /// Who sent a form, if it was made for them and for this path.
+    fn sender(&self, headers: &HeaderMap, path: &str, filled: Filled) -> Result<(Arc<Session>, Sent), Problem> {
+        let Form(sent) = filled.map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+        let no = |why: &str| Problem::new(StatusCode::FORBIDDEN, why);
+        let session = self.0.sessions.of(headers).ok_or_else(|| no("you are not signed in any more; sign in again"))?;
+        if !session.made(path, &sent.form) {
+            return Err(no("this form was not made by this page for you; load the page again, and repeat it there"));
+        }
+        Ok((session, sent))
+    }
+}
+
+async fn approve(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    filled: Filled,
+) -> Response {
+    let outcome = async {
+        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
+        app.approve(&name, sent.hash, &session.by, None).await
+    };
+    app.said(&headers, &href(&name), outcome.await)
+}
+
+async fn stop(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    filled: Filled,
+) -> Response {
+    let scope = Scope::Cluster(ClusterName::new(&*name));
+    let outcome = pull(&app, scope, uri.path(), &headers, filled).await;
+    app.said(&headers, &href(&name), outcome)
+}
+
+async fn stop_all(State(app): State<App>, uri: Uri, headers: HeaderMap, filled: Filled) -> Response {
+    let outcome = pull(&app, Scope::Everything, uri.path(), &headers, filled).await;
+    app.said(&headers, "/", outcome)
+}
+
+async fn pull(app: &App, scope: Scope, path: &str, headers: &HeaderMap, filled: Filled) -> Result<String, Problem> {
+    let (session, sent) = app.sender(headers, path, filled)?;
+    app.stop(scope, sent.why, &session.by).await
+}
+
+async fn go(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    filled: Filled,
+) -> Response {
+    let scope = Scope::Cluster(ClusterName::new(&*name));
+    let outcome = lift(&app, scope, uri.path(), &headers, filled).await;
+    app.said(&headers, &href(&name), outcome)
+}
+
+async fn go_all(State(app): State<App>, uri: Uri, headers: HeaderMap, filled: Filled) -> Response {
+    let outcome = lift(&app, Scope::Everything, uri.path(), &headers, filled).await;
+    app.said(&headers, "/", outcome)
+}
+
+async fn lift(app: &App, scope: Scope, path: &str, headers: &HeaderMap, filled: Filled) -> Result<String, Problem> {
+    let (session, _) = app.sender(headers, path, filled)?;
+    app.go(scope, &session.by).await
+}
+
+// === Who they are ===
+
+#[derive(Deserialize)]
+struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+async fn ask_who(State(app): State<App>, headers: HeaderMap, Query(Next { next }): Query<Next>) -> Response {
+    html(&SignInPage { frame: app.frame(&headers, "/"), next, wrong: false, why: String::new() })
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    by: String,
+    token: String,
+    #[serde(default)]
+    next: String,
+}
+
+async fn sign_in(State(app): State<App>, headers: HeaderMap, Form(filled): Form<SignIn>) -> Result<Response, Problem> {
+    let SignIn { by, token, next } = filled;
+    let outcome = actions::person(&by).and_then(|_| {
+        let no = || Problem::new(StatusCode::FORBIDDEN, "that is not the token of this service");
+        if app.0.token.is(token.trim()) { Ok(()) } else { Err(no()) }
+    });
+    if let Err(problem) = outcome {
+        let (status, why) = problem.parts();
+        let page = SignInPage { frame: app.frame(&headers, "/"), next, wrong: true, why };
+        return Ok((status, html(&page)).into_response());
+    }
+    let cookie = app.0.sessions.begin(by.trim().to_owned()).map_err(|_| Problem::failed())?;
+    // Back to a page of ours, and nowhere else.
+    let next = if is_page(&next) && !next.contains(['\\', '\r', '\n']) { next } else { "/".to_owned() };
+    let next = next.split('/').map(encode).collect::<Vec<_>>().join("/");
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
+}
+
+async fn sign_out(State(app): State<App>, headers: HeaderMap, filled: Filled) -> Response {
+    match app.sender(&headers, "/sign-out", filled) {
+        Ok((session, _)) => ([(header::SET_COOKIE, app.0.sessions.end(&session))], Redirect::to("/")).into_response(),
+        Err(problem) => app.said(&headers, "/", Err(problem)),
+    }
+}
+
+/// When the clock next releases something that a cluster waits for: a window opens, a soak ends.
+fn opening(status: &Status, now: Time) -> Option<Time> {
+    status.holds.iter().filter_map(|hold| hold.release.at).filter(|at| *at > now).min()
+}
