@@ -33,6 +33,29 @@ mark_own() {
     code=$?
     [ $code = 0 ] || [ $code = 108 ] || { cat "$errors"; return $code; }
 }
+# The id of the first such element of what comes in.
+id_of() { # ELEMENT
+    sed -n "s/.*<$1 \([^>]* \)\?id=\"\([^\"]*\)\".*/\2/p" | head -n 1
+}
+# Standby, and the mark that makes it ours, in one write. Power that failed between two would leave a standby that is
+# nobody's, or a mark without one, which is what a person's resume looks like. People may have used another id for it.
+mark_own_standby() {
+    here="//nodes/node[@uname='$node']"
+    node_id=$(cibadmin --query --xpath "$here" | id_of node)
+    [ -n "$node_id" ] || { echo "the cluster's configuration has no node $node"; return 1; }
+    there=$(cibadmin --query --xpath "$here/instance_attributes[nvpair[@name='standby']]" 2>/dev/null)
+    set_id=$(printf '%s\n' "$there" | id_of instance_attributes)
+    pair_id=$(printf '%s\n' "$there" | grep ' name="standby"' | id_of nvpair)
+    set_id=${set_id:-nodes-$node_id}
+    cibadmin --modify --allow-create -o configuration -X "<configuration>
+        <crm_config><cluster_property_set id=\"$own_id\">
+            <nvpair id=\"$own_id-value\" name=\"$own_id\" value=\"$own\"/>
+        </cluster_property_set></crm_config>
+        <nodes><node id=\"$node_id\" uname=\"$node\"><instance_attributes id=\"$set_id\">
+            <nvpair id=\"${pair_id:-$set_id-standby}\" name=\"standby\" value=\"on\"/>
+        </instance_attributes></node></nodes>
+    </configuration>"
+}
 # Whether the cluster has nothing to do, or (2) it has.
 settled() {
     timeout 5 crmadmin -S "$(timeout 5 crmadmin -D 2>/dev/null | sed 's/.*: *//')" 2>/dev/null | grep -q S_IDLE || return 2
@@ -102,11 +125,8 @@ install_packages() { # FILE...
 act() {
     case $action in
     pause)
-        # The mark first: a standby without one would be nobody's.
-        mark_own
-        failed $? "the mark of the pause" && return
-        crm_attribute -N "$node" -n standby -v on
-        failed $? crm_attribute && return
+        mark_own_standby
+        failed $? "the standby and its mark" && return
         # An installer comes next.
         if ! await drained; then
             end 1 "the cluster leaves something running here"
