@@ -371,6 +371,15 @@ impl Observation {
         }
     }
 
+    /// True if the last work on the node that has ended was a controller's resume: a mark that says that it is paused is
+    /// then what a resume that was cut off has left, and nobody else's doing.
+    pub fn was_resumed_last(&self, node: &NodeName) -> bool {
+        let resume = |work: &Option<Work>| {
+            work.as_ref().is_some_and(|work| work.ended.is_some() && matches!(work.action, Action::Resume { .. }))
+        };
+        self.nodes.get(node).is_some_and(|node| node.work.surely(resume))
+    }
+
     /// The nodes under a controller's pause, each with its mark.
     pub fn paused_by_rollward(&self) -> impl Iterator<Item = (&NodeName, &Node, &Mark)> {
         let any = self.known_marks().any(|mark| matches!(mark.kind, MarkKind::Pause { .. }));

@@ -65,7 +65,8 @@ fn means_nothing(mark: &Mark, facts: &Facts<'_>) -> bool {
             // Nor while our own resume is under way: a pause that follows would be a person's, and must be seen as such.
             PauseOf::ResumedByPerson(_) => {
                 let unwanted = is_releasing(facts) || !facts.desired.nodes.contains_key(node);
-                !is_busy_on(node, facts) && (unwanted || standing(node, facts) == Ok(Standing::Current))
+                let useless = || unwanted || standing(node, facts) == Ok(Standing::Current);
+                !is_busy_on(node, facts) && (facts.seen.was_resumed_last(node) || useless())
             }
             _ => !facts.seen.nodes.contains_key(node),
         },

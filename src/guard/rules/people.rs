@@ -222,7 +222,11 @@ fn release(mark: &Mark, facts: &Facts<'_>) -> Result<(), Hold> {
             hold(said("that of a pause in force"), ReleaseKind::Progress, what)
         }
         // The mark is the memory of the person's resume, for as long as we would pause the node again.
-        PauseOf::ResumedByPerson(_) if has_work_left(node, facts) && !releasing => resumed(node, facts),
+        PauseOf::ResumedByPerson(_)
+            if has_work_left(node, facts) && !releasing && !facts.seen.was_resumed_last(node) =>
+        {
+            resumed(node, facts)
+        }
         PauseOf::Unknown(_) => untold(node, facts),
         PauseOf::ResumedByPerson(_) | PauseOf::Person | PauseOf::Nobody => Ok(()),
     }

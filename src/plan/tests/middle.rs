@@ -19,7 +19,7 @@ fn ended(world: &mut World, action: Action, failure: Option<&str>) {
 }
 
 fn differing(world: &mut World, node: &str) {
-    let differing = [("MSExchangeIS".to_owned(), "disabled, was automatic".to_owned())].into();
+    let differing = [("store".to_owned(), "disabled, was automatic".to_owned())].into();
     world.node_mut(node).services.suppose(Services { baseline_saved: true, differing }, now());
 }
 
@@ -38,6 +38,17 @@ fn in_the_middle() -> World {
 #[test]
 fn an_empty_paused_node_is_installed() {
     assert_eq!(in_the_middle().next(), "Install ru8 on B");
+}
+
+#[test]
+fn a_mark_that_a_resume_left_when_it_was_cut_off_is_no_persons_doing() {
+    let resumed = || World::ccr().paused_by_us("B").with(|world| world.node_mut("B").paused.suppose(false, now()));
+    let cut_off = Action::Resume { node: "B".into(), quarantine: None };
+    let left = resumed().with(|world| ended(world, cut_off, Some("the work ended without a word")));
+    assert!(left.next().starts_with("Release pause"), "{}", left.next());
+    let by_a_person =
+        resumed().with(|world| ended(world, Action::Pause { node: "B".into() }, Some("the work ended without a word")));
+    assert!(by_a_person.next().contains("people"), "{}", by_a_person.next());
 }
 
 #[test]
