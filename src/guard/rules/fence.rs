@@ -4,9 +4,10 @@
 //! progress until the node it was for shows its lock free.
 //!
 //! Beside one kind of work something else may begin: our own that stays on its node, which we keep out of service
-//! unless packages are only copied there. Whatever becomes of it touches nobody else.
+//! unless packages are only copied there. Whatever becomes of it touches nobody else. And what a node had begun that is
+//! surely down keeps no role stopped that we stopped.
 
-use super::{Rule, say};
+use super::{Rule, duty, say};
 use crate::guard::facts::History;
 use crate::guard::{Check, Facts};
 use crate::model::{
@@ -59,7 +60,8 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
             "released by claiming anew and looking again",
         ));
     }
-    let in_its_way = |other: &UnderWay<'_>| !other.is_apart(facts) || other.touches(action);
+    let in_its_way =
+        |other: &UnderWay<'_>| (!other.is_apart(facts) || other.touches(action)) && !other.died_before(action, facts);
     let mut in_its_way = under_way(facts.seen).filter(in_its_way).peekable();
     if in_its_way.peek().is_none() {
         return Ok(());
@@ -107,6 +109,15 @@ impl UnderWay<'_> {
             _ => false,
         };
         stays_there && self.is_ours(facts) && self.runs_on.is_none_or(|runs_on| runs_on == node)
+    }
+
+    /// True if its node is surely down, where waiting until that node shows its lock free would leave a role stopped that
+    /// we stopped.
+    fn died_before(&self, action: &Action, facts: &Facts<'_>) -> bool {
+        self.runs_on.is_none()
+            && self.action.node().is_some_and(|node| facts.seen.is_down(node))
+            && !self.touches(action)
+            && duty::is_only_way_up(action, facts)
     }
 
     fn touches(&self, action: &Action) -> bool {
@@ -227,7 +238,8 @@ fn checks(action: &Action, facts: &Facts<'_>, checks: &mut Vec<Check>) {
         checks.push(Check::ClaimIsOurs);
     }
     if action.phase() == Phase::Begin {
-        let beside = under_way(facts.seen).filter(|other| other.is_apart(facts)).map(|other| other.action.clone());
+        let may_be = |other: &UnderWay<'_>| other.is_apart(facts) || other.died_before(action, facts);
+        let beside = under_way(facts.seen).filter(may_be).map(|other| other.action.clone());
         checks.push(Check::NothingElseInProgress { beside: beside.collect() });
     }
 }

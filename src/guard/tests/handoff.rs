@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::desired::{Broken, HandoffWhen, Mode};
 use crate::guard::testing::*;
-use crate::guard::{Approval, PlannedHandoff};
+use crate::guard::{Approval, Check, PlannedHandoff, judge};
 use crate::model::time::later;
 use crate::model::{HandoffStyle, Known, MarkKind, NodeName, RuleName, StopScope};
 use crate::observed::{Copy, CopyStatus, GroupKind, GroupState, Membership, Verified, View};
@@ -132,6 +132,29 @@ fn a_stale_target_waits_for_a_current_one_with_room() {
     );
     story.mark(MarkKind::Quarantine { node: "EXNODE3".into(), why: "services differ".into() });
     passes(&story, RuleName::ReadyTarget, &over());
+}
+
+#[test]
+fn what_a_node_announced_that_died_keeps_no_role_stopped() {
+    let mut story = ready();
+    let at = story.now;
+    story.add_node("EXNODE3");
+    let at_most = Duration::from_secs(60);
+    let cut_off = Action::StopRole { group: "MBX1".into(), node: "EXNODE3".into(), to: "EXNODE2".into(), at_most };
+    story.mark(MarkKind::InProgress { action: Box::new(cut_off.clone()) });
+    story.mark(MarkKind::StoppedRole { group: "MBX1".into(), to: "EXNODE2".into(), deadline: at });
+    see(at, GroupState::Offline, &mut story.group("MBX1").state);
+    see(at, true, &mut story.node("EXNODE1").paused);
+    story.node("EXNODE3").work = Known::unknown("no answer");
+    let way = offline("MBX1", "EXNODE1", "EXNODE2");
+    let about = |story: &Story| story.holds(&way).iter().map(|hold| hold.rule).collect::<Vec<_>>();
+    assert_eq!(about(&story), [RuleName::Fence], "it may be at it still");
+    see(at, Membership::Down, &mut story.node("EXNODE3").membership);
+    allows(&story, &way);
+    let permit = judge(way.clone(), &story.facts()).expect("it is allowed");
+    assert!(permit.checks().contains(&Check::NothingElseInProgress { beside: [cut_off].into() }), "{permit:?}");
+    see(at, false, &mut story.node("EXNODE1").paused);
+    assert_eq!(about(&story), [RuleName::Fence], "it can start where it is");
 }
 
 #[test]
