@@ -61,9 +61,10 @@ pub(super) fn until(name: &NodeName, seen: &Node, facts: &Facts<'_>) -> Option<T
 }
 
 /// A node that was lost meanwhile, or that a person took out of our hands before it was verified, has been healthy only
-/// since it came back.
+/// since it came back. One that we keep out of service comes and goes as its installer restarts it; its soak is to come.
 fn healthy_since(name: &NodeName, seen: &Node, facts: &Facts<'_>) -> Option<Time> {
-    let back = facts.history.rejoined_at.get(name).copied();
+    let kept_out = || matches!(facts.seen.pause_of(name), PauseOf::Rollward(_));
+    let back = facts.history.rejoined_at.get(name).copied().filter(|_| !kept_out());
     match &seen.verified {
         Known::Known { value, .. } => value.as_ref().map(|v| v.at).max(back),
         Known::Unknown { .. } => None,

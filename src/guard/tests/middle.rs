@@ -71,3 +71,12 @@ fn a_node_that_was_lost_soaks_anew_when_it_is_back() {
     story.pass(Duration::from_secs(540));
     passes(&story, RuleName::Soak, &handoff("MBX1", "EXNODE1", "EXNODE2"));
 }
+
+#[test]
+fn a_node_that_its_installer_restarts_has_its_soak_to_come() {
+    let mut story = Story::ccr();
+    story.history.rejoined_at.insert("EXNODE2".into(), story.now);
+    assert_ne!(story.says(RuleName::Soak, &pause("EXNODE1")), "allowed");
+    story.paused_by_us("EXNODE2");
+    passes(&story, RuleName::Soak, &pause("EXNODE1"));
+}
