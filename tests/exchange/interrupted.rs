@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::host::{Daemon, Twin};
-use super::rolls::{assert_rolled, changed, estate, rolls};
+use super::rolls::{assert_rolled, changed, estate, offline, rolls};
 
 const PAIR: &str = "mbx-ccr-01";
 
@@ -50,7 +50,7 @@ fn a_daemon_that_is_killed_again_and_again_loses_nothing() {
 
 #[test]
 fn a_daemon_that_loses_its_state_in_an_offline_handoff_is_taken_over_from() {
-    let twin = estate("ccr/offline-style.yaml");
+    let twin = offline();
     let truth = || twin.truth()["mbx-ccr-39"].clone();
     let daemon = Daemon::start(&twin, "state");
     twin.wait_until("a stopped role", || (truth()["groups"]["MBX1"]["wanted"] == false).then_some(()));

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::host::{Daemon, Twin};
-use super::rolls::{changed, rolls};
+use super::rolls::{changed, offline, rolls};
 
 const PAIR: &str = "mbx-ccr-01";
 
@@ -88,7 +88,7 @@ fn p07_databases_that_a_late_failure_left_dismounted_are_mounted() {
 
 #[test]
 fn p08_a_role_that_was_stopped_to_be_handed_over_is_started_whoever_comes_next() {
-    let twin = changed("ccr/offline-style.yaml", &[]);
+    let twin = offline();
     let stopped = || twin.truth()["mbx-ccr-39"]["groups"]["MBX1"]["wanted"] == false;
     let daemon = Daemon::start(&twin, "state");
     twin.wait_until("a stopped role", || stopped().then_some(()));
