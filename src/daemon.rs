@@ -4,6 +4,7 @@
 
 mod commands;
 mod door_keeper;
+mod effects;
 mod manage;
 mod manifests;
 mod open;
@@ -27,7 +28,6 @@ use crate::clock::{self, FleetClock};
 use crate::desired::Desired;
 use crate::door::{self, DoorKeeper, Request};
 use crate::drivers::Driver;
-use crate::fleet::simulated::claimed;
 use crate::fleet::{Fleet, Step};
 use crate::guard::{RuleSet, Stop};
 use crate::model::time::Clock;
@@ -35,15 +35,14 @@ use crate::model::{Answer, ClusterName, Holder};
 use crate::reconcile::{Effect, Input, Turn};
 use crate::record::{Change, Entry, EntryKind, FolderLock, OpenMode, Roll, Store};
 
+use effects::{answered, carry_out, no_answer};
+
 pub use publish::{News, Published, Slot};
 pub use report::{ClusterReport, Ended, Report};
 pub use view::View;
 
 /// The slow look at the manifests' folder: the net under lost file events, and under file systems that send none.
 const SLOW_POLL: Duration = Duration::from_secs(5);
-
-/// How long a cluster is left alone whose driver has panicked.
-const AFTER_PANIC: Duration = Duration::from_secs(5);
 
 /// What a run needs to know.
 pub struct RunOptions {
@@ -443,33 +442,6 @@ impl Daemon<'_> {
     }
 }
 
-/// Carries out one effect that takes time.
-async fn carry_out(driver: &dyn Driver, effect: Effect) -> Input {
-    match effect {
-        Effect::Observe => Input::Observed(Box::new(driver.observe().await)),
-        Effect::Foresee(action) => Input::Foreseen(driver.foresee(&action).await),
-        Effect::Claim { expected, wanted } => Input::Claimed(claimed(driver.claim(expected, wanted).await)),
-        Effect::Perform(permit) => Input::Performed(driver.perform(permit).await),
-        // The others take no time and are not given here; a wake-up makes the loop look anew.
-        Effect::Record(_) | Effect::SleepUntil(_) | Effect::Done => Input::Wake,
-    }
-}
-
-/// A driver's answer.
-async fn answered(task: tokio::task::JoinHandle<Input>) -> Input {
-    match task.await {
-        Ok(input) => input,
-        Err(_) => no_answer().await,
-    }
-}
-
-/// A driver that panicked has answered nothing: its loop begins anew with a look, and not at once, for it may well panic
-/// again.
-async fn no_answer() -> Input {
-    tokio::time::sleep(AFTER_PANIC).await;
-    Input::Wake
-}
-
 /// An error and what it came from, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -509,17 +481,4 @@ fn signals() -> mpsc::Receiver<()> {
         });
     }
     receive
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_driver_that_panics_has_answered_nothing_and_its_loop_looks_again() {
-        let panics = tokio::spawn(async { panic!("a driver's bug") });
-        assert!(matches!(answered(panics).await, Input::Wake));
-        let answers = tokio::spawn(async { Input::Recorded(Ok(())) });
-        assert!(matches!(answered(answers).await, Input::Recorded(Ok(()))));
-    }
 }

@@ -71,8 +71,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/clusters/{name}/approve", post(approve))
         .route("/clusters/{name}/stop", post(stop))
         .route("/clusters/{name}/go", post(go))
-        .route("/stop", post(stop_all))
-        .route("/go", post(go_all))
+        .route("/stop", post(stop))
+        .route("/go", post(go))
         .route("/sign-in", get(ask_who).post(sign_in))
         .route("/sign-out", post(sign_out))
 }
@@ -202,48 +202,42 @@ async fn approve(
     app.said(&headers, &href(&name), outcome.await)
 }
 
+/// Where a cord hangs: at the cluster that is named, or over all of them. And the page to come back to.
+fn cord(name: Option<Path<String>>) -> (Scope, String) {
+    match name {
+        Some(Path(name)) => (Scope::Cluster(ClusterName::new(&*name)), href(&name)),
+        None => (Scope::Everything, "/".to_owned()),
+    }
+}
+
 async fn stop(
     State(app): State<App>,
-    Path(name): Path<String>,
+    name: Option<Path<String>>,
     uri: Uri,
     headers: HeaderMap,
     filled: Filled,
 ) -> Response {
-    let scope = Scope::Cluster(ClusterName::new(&*name));
-    let outcome = pull(&app, scope, uri.path(), &headers, filled).await;
-    app.said(&headers, &href(&name), outcome)
-}
-
-async fn stop_all(State(app): State<App>, uri: Uri, headers: HeaderMap, filled: Filled) -> Response {
-    let outcome = pull(&app, Scope::Everything, uri.path(), &headers, filled).await;
-    app.said(&headers, "/", outcome)
-}
-
-async fn pull(app: &App, scope: Scope, path: &str, headers: &HeaderMap, filled: Filled) -> Result<String, Problem> {
-    let (session, sent) = app.sender(headers, path, filled)?;
-    app.stop(scope, sent.why, &session.by).await
+    let (scope, back) = cord(name);
+    let outcome = async {
+        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
+        app.stop(scope, sent.why, &session.by).await
+    };
+    app.said(&headers, &back, outcome.await)
 }
 
 async fn go(
     State(app): State<App>,
-    Path(name): Path<String>,
+    name: Option<Path<String>>,
     uri: Uri,
     headers: HeaderMap,
     filled: Filled,
 ) -> Response {
-    let scope = Scope::Cluster(ClusterName::new(&*name));
-    let outcome = lift(&app, scope, uri.path(), &headers, filled).await;
-    app.said(&headers, &href(&name), outcome)
-}
-
-async fn go_all(State(app): State<App>, uri: Uri, headers: HeaderMap, filled: Filled) -> Response {
-    let outcome = lift(&app, Scope::Everything, uri.path(), &headers, filled).await;
-    app.said(&headers, "/", outcome)
-}
-
-async fn lift(app: &App, scope: Scope, path: &str, headers: &HeaderMap, filled: Filled) -> Result<String, Problem> {
-    let (session, _) = app.sender(headers, path, filled)?;
-    app.go(scope, &session.by).await
+    let (scope, back) = cord(name);
+    let outcome = async {
+        let (session, _) = app.sender(&headers, uri.path(), filled)?;
+        app.go(scope, &session.by).await
+    };
+    app.said(&headers, &back, outcome.await)
 }
 
 // === Who they are ===
