@@ -178,9 +178,7 @@ fn live(shape: &Shape) -> Result<Told, String> {
     let mut outcomes = simulated.journal.iter().filter(|entry| matches!(entry.what, EntryKind::Outcome { .. }));
     let elapsed = outcomes.next_back().map_or(Duration::ZERO, |last| between(simulated.started, last.at));
     let about = plan.elapsed.predicted;
-    // Where a soak ends as another node's way does, a second decides whether the next one waits for one soak more.
-    let soak = Duration::from_secs(60 * u64::from(shape.soak_minutes));
-    let (most, least) = (about * 105 / 100 + soak, (about * 95 / 100).saturating_sub(soak));
+    let (most, least) = (about * 105 / 100, about * 95 / 100);
     if end.end == End::Converged && !(least..=most).contains(&elapsed) {
         return Err(format!("{elapsed:?} is not about {about:?}\n{}", simulated.story()));
     }
