@@ -37,6 +37,7 @@ use crate::record::{Change, Entry, EntryKind, FolderLock, OpenMode, Roll, Store}
 
 use effects::{answered, carry_out, no_answer};
 
+pub use manifests::INDEX as KEPT_INDEX;
 pub use publish::{News, Published, Slot};
 pub use report::{ClusterReport, Ended, Report};
 pub use view::View;

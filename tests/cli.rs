@@ -169,6 +169,7 @@ fn real_outputs_follow_their_schemas() {
         ("observe", format!("observe {demo}")),
         ("explain", format!("explain mbx-ccr-02 {demo} --live")),
         ("status", format!("status {demo} --live")),
+        ("sheet", format!("status {demo} --sheet")),
         ("doctor", format!("doctor {demo}")),
         ("simulate", "simulate manifests/demo --runs 1".to_owned()),
         ("commanded", "stop --all --why test".to_owned()),

@@ -9,5 +9,6 @@ mod orders;
 mod practice;
 mod rolls;
 mod scripts;
+mod sheets;
 mod tools;
 mod troubles;

@@ -15,6 +15,7 @@ mod people;
 mod probe;
 mod rights;
 mod rolls;
+mod sheet;
 mod story;
 mod trouble;
 

@@ -83,6 +83,7 @@ const LAYERS: &[Layer] = &[
             "desired",
             "plan",
             "record",
+            "drivers::ByHand",
             "drivers::Readiness",
             "drivers::ReadinessState",
             "simulate::SimulateReport",

@@ -3,6 +3,7 @@
 //! `UPDATE_EXPECTED=1 cargo test pacemaker` writes down what is expected.
 
 mod captures;
+mod sheets;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

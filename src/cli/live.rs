@@ -258,13 +258,7 @@ pub(super) fn with_driver<T>(
     name: &ClusterName,
     act: impl AsyncFnOnce(&dyn Driver) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let mut loaded = load::read(&from.manifests);
-    if !loaded.desired.clusters.contains_key(name)
-        && let Some(kept) = load::kept(global)?.filter(|kept| kept.desired.clusters.contains_key(name))
-    {
-        global.note(format_args!("no manifest declares {name} now; going by the last good one in the state folder"));
-        loaded = kept;
-    }
+    let loaded = load::read_or_kept(global, &from.manifests, Some(name))?;
     loaded.pick(std::slice::from_ref(name))?;
     let Some(cluster) = loaded.desired.clusters.get(name) else { bail!("no manifest declares {name}") };
     let one = open(&loaded, cluster, &global.state()?)?;

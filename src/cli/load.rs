@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::args::{Global, MANIFESTS};
 use super::{Exit, UsageError};
+use crate::daemon::KEPT_INDEX;
 use crate::desired::diagnostics::nearest;
 use crate::desired::render::{Style, render};
 use crate::desired::source::Content;
@@ -40,11 +41,13 @@ pub(super) fn read(paths: &[PathBuf]) -> Loaded {
 /// # Errors
 /// The record cannot be read.
 pub(super) fn kept(global: &Global) -> anyhow::Result<Option<Loaded>> {
-    let texts = match Store::open(&global.state()?, OpenMode::Read) {
+    let mut texts = match Store::open(&global.state()?, OpenMode::Read) {
         Ok(store) => store.kept_manifests()?,
         Err(OpenError::Nothing { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    // Which cluster was of which commit: no manifest.
+    texts.remove(KEPT_INDEX);
     let files: Vec<_> = texts.into_iter().map(|(name, text)| SourceFile::from_bytes(name, text.as_bytes())).collect();
     let reading = desired::read(&files, &Drivers);
     Ok(Some(Loaded { desired: reading.desired.clone(), reading, files }))
@@ -55,7 +58,14 @@ pub(super) fn kept(global: &Global) -> anyhow::Result<Option<Loaded>> {
 /// # Errors
 /// Nothing of them can be used.
 pub(super) fn load(global: &Global, paths: &[PathBuf]) -> anyhow::Result<Loaded> {
-    let loaded = read(paths);
+    usable(global, paths, read(paths))
+}
+
+/// Manifests that were read, if something of them can be used; says on stderr what is wrong with them.
+///
+/// # Errors
+/// Nothing of them can be used.
+pub(super) fn usable(global: &Global, paths: &[PathBuf], loaded: Loaded) -> anyhow::Result<Loaded> {
     let drawn = loaded.drawn();
     if !drawn.is_empty() {
         global.note(drawn.trim_end());
@@ -67,6 +77,26 @@ pub(super) fn load(global: &Global, paths: &[PathBuf]) -> anyhow::Result<Loaded>
         anyhow::bail!("no cluster {why} in {}{hint}", paths.join(", "));
     }
     Ok(loaded)
+}
+
+/// Reads manifests and says nothing of them. If they declare no such cluster, or none at all, the last good ones that a
+/// daemon kept say how it is reached.
+///
+/// # Errors
+/// The record cannot be read.
+pub(super) fn read_or_kept(global: &Global, paths: &[PathBuf], wanted: Option<&ClusterName>) -> anyhow::Result<Loaded> {
+    let serves = |loaded: &Loaded| {
+        let clusters = &loaded.desired.clusters;
+        wanted.map_or(!clusters.is_empty(), |name| clusters.contains_key(name))
+    };
+    let loaded = read(paths);
+    if serves(&loaded) {
+        return Ok(loaded);
+    }
+    let Some(kept) = kept(global)?.filter(serves) else { return Ok(loaded) };
+    let what = wanted.map_or("a cluster", ClusterName::as_str);
+    global.note(format_args!("no manifest declares {what} now; going by the last good one in the state folder"));
+    Ok(kept)
 }
 
 impl Loaded {

@@ -15,7 +15,7 @@ use crate::record::Store;
 use crate::sources::{self, Watch};
 
 /// Where, among the kept texts, it is written which cluster rests on which of them. No file's hash looks like it.
-const INDEX: &str = "clusters.json";
+pub const INDEX: &str = "clusters.json";
 
 /// A set of manifests, watched.
 pub(super) struct Watched {

@@ -2,6 +2,7 @@
 //!
 //! A driver translates and decides nothing. It sees the model, observations and permits; nothing of plans or policies.
 
+mod by_hand;
 mod checks;
 mod command;
 pub mod exchange2007;
@@ -20,6 +21,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::by_hand::{ByHand, Commands, Never, Ours, Shows};
 
 use crate::desired::Cluster;
 use crate::desired::parts::{DriverParts, PartChecked, PartContext, PartIssue};
@@ -197,6 +200,7 @@ struct Row {
     schema: fn() -> schemars::Schema,
     prepare: fn(&Cluster, &Rollups, &Opening<'_>) -> Result<Prepared, String>,
     replay: fn(&Cluster, &Snapshot) -> Result<Observation, String>,
+    by_hand: fn(&Cluster, &Observation) -> Result<ByHand, String>,
     /// Writes a first manifest from a host, the driver's part and the name of a package; not where nothing real is.
     init: Option<Init>,
 }
@@ -230,6 +234,7 @@ const TABLE: &[Row] = &[
             Ok(Prepared::new(simulated, |clock| Arc::new(simulator::Simulator::new(kept, clock))))
         },
         replay: |_, _| Err(simulator::NO_SNAPSHOT.into()),
+        by_hand: simulator::by_hand,
         init: None,
     },
     Row {
@@ -241,6 +246,7 @@ const TABLE: &[Row] = &[
             Ok(Prepared::new(None, |clock| Arc::new(exchange2007::Exchange2007::new(asked, clock))))
         },
         replay: exchange2007::replay,
+        by_hand: exchange2007::by_hand,
         init: None,
     },
     Row {
@@ -252,6 +258,7 @@ const TABLE: &[Row] = &[
             Ok(Prepared::new(None, |clock| Arc::new(pacemaker::Pacemaker::new(asked, clock))))
         },
         replay: pacemaker::replay,
+        by_hand: pacemaker::by_hand,
         init: Some(pacemaker::init),
     },
 ];
@@ -293,6 +300,14 @@ pub fn replay(cluster: &Cluster, snapshot: &Snapshot) -> Result<Observation, Str
         ));
     }
     (row(&cluster.driver.name)?.replay)(cluster, snapshot)
+}
+
+/// What of ours was seen in a cluster, and how people end it with the stack's own tools alone.
+///
+/// # Errors
+/// The cluster's manifest names no such driver, or its part makes no sense.
+pub fn by_hand(cluster: &Cluster, seen: &Observation) -> Result<ByHand, String> {
+    (row(&cluster.driver.name)?.by_hand)(cluster, seen)
 }
 
 /// The drivers that can write a first manifest.

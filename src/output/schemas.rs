@@ -2,7 +2,7 @@
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
-use super::{Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Status, Validation};
+use super::{Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Sheet, Status, Validation};
 use crate::simulate::SimulateReport;
 
 /// One output: the command that prints it, and its schema.
@@ -21,6 +21,7 @@ pub static OUTPUTS: &[Output] = &[
     Output { name: "observe", make: of::<Clusters<Observed>> },
     Output { name: "plan", make: of::<Clusters<Planned>> },
     Output { name: "run", make: of::<Clusters<Ran>> },
+    Output { name: "sheet", make: of::<Clusters<Sheet>> },
     Output { name: "simulate", make: of::<SimulateReport> },
     Output { name: "status", make: of::<Clusters<Status>> },
     Output { name: "validate", make: of::<Validation> },

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{compare, folder, told};
 
 /// A node that does not answer.
-const OFF: &str = "";
+pub(super) const OFF: &str = "";
 
 /// The states, and what n1, n2 and n3 see in each: the name of a capture.
 const STATES: &[(&str, [&str; 3])] = &[
@@ -68,12 +68,12 @@ fn capture(name: &str) -> String {
     fs::read_to_string(folder().join(format!("captures/{name}.xml"))).unwrap()
 }
 
-fn snapshot_of(file: &str) -> Value {
+pub(super) fn snapshot_of(file: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(folder().join(file)).unwrap()).unwrap()
 }
 
 /// The snapshot of a state.
-fn snapshot(state: &str, seen: &[&str; 3]) -> Value {
+pub(super) fn snapshot(state: &str, seen: &[&str; 3]) -> Value {
     let (idle, without_n2) = (snapshot_of("converged.json"), snapshot_of("one-killed.json"));
     let constraints: BTreeMap<_, _> = CONSTRAINTS.iter().copied().collect();
     let constraints = constraints.get(state).copied().unwrap_or_default();

@@ -27,6 +27,12 @@ fn one(text: &mut String, look: &Observed) {
     let claim = look.claim.as_ref().map_or_else(|| "nobody".into(), |c| format!("{}@{}", c.epoch, c.holder));
     let _ = writeln!(text, "  quorum: {}; in charge: {}", quorum(&look.quorum), if_seen(look, "claim", claim));
     text.push('\n');
+    nodes_and_groups(text, look);
+    super::plan::unknown(text, &look.unknown);
+}
+
+/// The nodes and the groups, as tables.
+pub fn nodes_and_groups(text: &mut String, look: &Observed) {
     let rows = look.nodes.iter().map(|node| self::node(look, node)).collect();
     text.push_str(&table(&["NODE", "IS", "", "VERSION", "TARGET", "", "OWNS", "NOTES"], rows));
     text.push('\n');
@@ -57,11 +63,10 @@ fn one(text: &mut String, look: &Observed) {
         })
         .collect();
     text.push_str(&table(&["GROUP", "KIND", "OWNER", "STATE", "COPIES"], rows));
-    super::plan::unknown(text, &look.unknown);
 }
 
 /// The words, or "unknown" if the look says that it could not see this.
-fn if_seen(look: &Observed, path: &str, words: String) -> String {
+pub fn if_seen(look: &Observed, path: &str, words: String) -> String {
     if look.unknown.iter().any(|unknown| unknown.path == path) { "unknown".into() } else { words }
 }
 

@@ -67,6 +67,7 @@
 //! without it, every service of Exchange's that is disabled counts as left so by a setup that broke off.
 
 mod act;
+mod by_hand;
 mod claim;
 mod command;
 mod doctor;
@@ -88,6 +89,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+pub use self::by_hand::by_hand;
 pub use self::look::Asked;
 use self::look::{Raw, Reply, Said};
 use self::way::Way;

@@ -4,6 +4,7 @@
 //! own machine.
 
 mod act;
+mod by_hand;
 mod cib;
 mod claim;
 mod command;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+pub use self::by_hand::by_hand;
 pub use self::init::init;
 pub use self::look::Asked;
 use self::look::Raw;

@@ -4,6 +4,7 @@
 //! a [`Simulation`] is both, with what befalls it and what an onlooker noted; a [`Simulator`] is that as a driver.
 //! It learns nothing from plans, and shares no code with what predicts an action's effect.
 
+mod by_hand;
 pub mod hand;
 pub mod look;
 pub mod schedule;
@@ -18,6 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use by_hand::by_hand;
 pub use hand::Hand;
 pub use simulation::{InstallNote, Leak, RoleNotes, Simulation};
 pub use store::{Kept, StoreError, WorldFolder};
