@@ -10,6 +10,7 @@ mod manifests;
 mod open;
 mod publish;
 mod report;
+mod supervisor;
 mod view;
 
 use std::collections::BTreeMap;
@@ -148,6 +149,7 @@ struct Daemon<'a> {
     unmanaged: BTreeMap<ClusterName, String>,
     /// Where others read what the loops know, if anybody does.
     publisher: Option<publish::Publisher>,
+    supervisor: supervisor::Supervisor,
     tell: &'a mut (dyn FnMut(Told<'_>) + Send),
 }
 
@@ -193,6 +195,7 @@ pub async fn run(mut options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send
         stops,
         unmanaged: BTreeMap::new(),
         publisher,
+        supervisor: supervisor::Supervisor::new(),
         tell,
         options,
     };
@@ -219,6 +222,7 @@ impl Daemon<'_> {
             if let Some(publisher) = &mut self.publisher {
                 publisher.turned(&self.fleet);
             }
+            self.supervisor.turned(clock::monotonic(), &self.fleet);
             let idle = self.tasks.is_empty() && self.commanding.is_empty();
             if let Some(ended) = self.ended().filter(|_| idle) {
                 return ended;
@@ -262,7 +266,8 @@ impl Daemon<'_> {
     fn wait(&self, timeout: Option<Duration>) -> tokio::time::Sleep {
         let next = self.fleet.next_wake().and_then(|at| self.clock.wait_until(at));
         let next = if self.clock.is_virtual() { Duration::from_secs(1) } else { next.unwrap_or(SLOW_POLL) };
-        tokio::time::sleep(timeout.map_or(next, |t| t.min(next)))
+        let at_most = [timeout, self.supervisor.patience()].into_iter().flatten();
+        tokio::time::sleep(at_most.fold(next, Duration::min))
     }
 
     /// On a virtual clock with nothing under way: jumps to the next thing that happens, if there is one.
@@ -411,6 +416,7 @@ impl Daemon<'_> {
 
     /// Ends between two effects: what is under way in the clusters goes on there, and the next daemon adopts it.
     async fn terminate(&mut self) -> Ended {
+        self.supervisor.ends();
         self.commands.forget();
         let grace = tokio::time::sleep(Duration::from_secs(5));
         tokio::pin!(grace);

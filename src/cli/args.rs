@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -13,11 +14,14 @@ use crate::model::ClusterName;
 /// Where manifests are when nobody says.
 pub(super) const MANIFESTS: &str = "/etc/rollward/manifests";
 
+/// The state folder of the service, as its unit names it.
+const SERVICE_STATE: &str = "/var/lib/rollward/daemon";
+
 /// Arguments of every command.
 #[derive(Debug, Args)]
 pub(super) struct Global {
-    /// The state folder: record, worlds of simulated clusters, last good manifests. Without it $STATE_DIRECTORY, or
-    /// rollward in the user's XDG state folder
+    /// The state folder: record, worlds of simulated clusters, last good manifests. Without it $STATE_DIRECTORY; for root
+    /// and the service's own user that of the service, where there is one; or rollward in the user's XDG state folder
     #[arg(long, value_name = "DIR", env = "ROLLWARD_STATE", global = true, hide_env_values = true)]
     state: Option<PathBuf>,
     /// What stdout is for: people, or programs
@@ -26,6 +30,10 @@ pub(super) struct Global {
     /// Whether to colour: auto does on a terminal
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
     color: Color,
+    /// How `run` tells what happens: as lines for a journal or for programs, each with the cluster, the action and the
+    /// manifests' commit that it is about. Without it, laid out for people who look on
+    #[arg(long, value_enum, value_name = "FORMAT", global = true)]
+    log_format: Option<LogFormat>,
     /// Log more on stderr; twice for everything
     #[arg(short, long, action = ArgAction::Count, global = true)]
     verbose: u8,
@@ -41,6 +49,15 @@ pub(super) enum Format {
     Json,
     /// The same document in YAML.
     Yaml,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// A line an event.
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 /// Whether to colour.
@@ -79,18 +96,26 @@ impl Global {
             Color::Always => anstream::ColorChoice::Always.write_global(),
             Color::Never => anstream::ColorChoice::Never.write_global(),
         }
-        let level = match self.verbose {
-            0 => tracing::Level::WARN,
-            1 => tracing::Level::INFO,
+        let level = match (self.verbose, self.log_format) {
+            (0, None) => tracing::Level::WARN,
+            (0, Some(_)) | (1, None) => tracing::Level::INFO,
             _ => tracing::Level::DEBUG,
         };
-        // A second call happens in tests only, and changes nothing.
-        let _ = tracing_subscriber::fmt()
+        let log = tracing_subscriber::fmt()
             .with_max_level(level)
             .with_writer(std::io::stderr)
             .with_ansi(self.color == Color::Always || self.color == Color::Auto && std::io::stderr().is_terminal())
-            .with_target(false)
-            .try_init();
+            .with_target(false);
+        // A second call happens in tests only, and changes nothing.
+        let _ = match self.log_format {
+            Some(LogFormat::Json) => log.json().flatten_event(true).with_current_span(false).try_init(),
+            Some(LogFormat::Text) | None => log.try_init(),
+        };
+    }
+
+    /// Whether what happens goes to the log, and not to people who look on.
+    pub fn logs(&self) -> bool {
+        self.log_format.is_some()
     }
 
     /// The state folder.
@@ -107,6 +132,9 @@ impl Global {
         }
         if let Some(xdg) = env("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
             return Ok(xdg.join("rollward"));
+        }
+        if is_for_us(Path::new(SERVICE_STATE)) {
+            return Ok(SERVICE_STATE.into());
         }
         match env("HOME") {
             Some(home) => Ok(PathBuf::from(home).join(".local/state/rollward")),
@@ -150,8 +178,17 @@ pub(super) fn person() -> String {
 
 /// The number of the user, where nothing names them.
 fn user_id() -> String {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").map_or_else(|_| "somebody".into(), |me| format!("user {}", me.uid()))
+    own_id().map_or_else(|| "somebody".into(), |id| format!("user {id}"))
+}
+
+fn own_id() -> Option<u32> {
+    std::fs::metadata("/proc/self").ok().map(|me| me.uid())
+}
+
+/// Whether a folder is there and ours, or we are root.
+fn is_for_us(folder: &Path) -> bool {
+    let owner = std::fs::metadata(folder).ok().filter(std::fs::Metadata::is_dir).map(|folder| folder.uid());
+    owner.is_some_and(|owner| own_id().is_some_and(|own| own == 0 || own == owner))
 }
 
 /// A duration as people write it: `90s`, `12h`, `2 days`.

@@ -70,6 +70,9 @@ impl Run {
         };
         let mut lines = Live::new(names.iter().map(ClusterName::as_str));
         let mut tell = |told: Told<'_>| match told {
+            Told::Entry(entry) if global.logs() => text::log::entry(entry),
+            Told::Manifests(drawn) if global.logs() => text::log::manifests(drawn),
+            Told::Note(note) if global.logs() => text::log::note(note),
             Told::Entry(entry) => {
                 if let Some(lines) = lines.lines(entry) {
                     global.note(lines);

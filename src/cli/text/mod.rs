@@ -7,6 +7,7 @@ pub(super) mod history;
 mod holds;
 mod layout;
 pub(super) mod live;
+pub(super) mod log;
 pub(super) mod observe;
 pub(super) mod plan;
 pub(super) mod run;
