@@ -1,5 +1,6 @@
 //! The record: what is written comes back, and what cannot be used is said.
 
+mod chain;
 mod processes;
 
 use std::collections::BTreeMap;
@@ -87,6 +88,8 @@ fn one_of_each() -> Vec<EntryKind> {
         EntryKind::ApprovalVoid { hash: "other".into(), why: "a failover".into() },
         EntryKind::WaiverGiven { waiver: waiver(Waivable::Soak, "2017-04-02T00:00:00Z") },
         EntryKind::WaiverLifted { waiver: waiver(Waivable::Soak, "2017-04-02T00:00:00Z"), by: "bob".into() },
+        EntryKind::StopPulled { labels: BTreeMap::new(), why: "storm".into(), by: "ann".into() },
+        EntryKind::StopLifted { labels: BTreeMap::new(), by: "bob".into() },
         EntryKind::Commanded { what: "stop".into(), by: "ann".into() },
         EntryKind::Alarm { what: "look".into() },
         EntryKind::Converged { counts },
@@ -112,7 +115,7 @@ fn every_kind_of_line_comes_back_as_it_was() {
             assert!(matches!(store.inputs(id), Err(ReadError::NoEntry { .. })));
         }
     }
-    assert_eq!(kinds.len(), 15, "a kind is missing from this test");
+    assert_eq!(kinds.len(), 17, "a kind is missing from this test");
     let expected: Vec<Entry> = lines
         .into_iter()
         .map(|mut line| {
@@ -207,7 +210,7 @@ fn rolls_approvals_stops_plans_and_manifests_survive_a_restart() {
         Change::ShownPlan(plan.clone()),
         pulled(&lyon),
         pulled(&BTreeMap::new()),
-        Change::StopLifted { labels: BTreeMap::new() },
+        Change::StopLifted { labels: BTreeMap::new(), by: "bob".into(), at: noon() },
     ];
     store.write(&changes).unwrap();
     let texts = BTreeMap::from([("a.yaml".into(), "kind: A".into()), ("b.yaml".into(), "kind: A".into())]);

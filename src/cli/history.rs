@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use super::args::Global;
 use super::{Exit, text};
 use crate::model::{ClusterName, NodeName, Time};
-use crate::output::{Clusters, HistoryEntry, Recorded};
-use crate::record::{Filter, OpenError, OpenMode, Store};
+use crate::output::{Audited, Clusters, HistoryEntry, Recorded};
+use crate::record::{Filter, Head, OpenError, OpenMode, Store};
 
 /// Show what was done, when, why, and with what outcome.
 #[derive(Debug, clap::Args)]
@@ -17,6 +17,8 @@ Examples:
   rollward history mbx-ccr-01
   rollward history mbx-ccr-01 --node EXNODE2 --since 2017-04-01T00:00:00Z
   rollward history --kind alarm                    every cluster's alarms
+  rollward history --verify                        whether anything was changed since it was written
+  rollward history --verify --head 153:0f5b…       and whether all is still there that was there at that head
   rollward history --output json | jq '.clusters[].entries[] | select(.failure)'")]
 pub(super) struct History {
     /// The cluster; all of them, if none is given
@@ -34,11 +36,23 @@ pub(super) struct History {
     /// So many lines at most, the newest ones
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: u32,
+    /// Look through the whole record for anything that was changed, taken out, put in or put elsewhere
+    #[arg(long, conflicts_with_all = ["cluster", "node", "kind", "since", "limit"])]
+    verify: bool,
+    /// The head that an earlier --verify printed: finds also what was cut off at the end, and a chain made anew
+    #[arg(long, value_name = "NUMBER:HASH", requires = "verify")]
+    head: Option<Head>,
 }
 
 impl History {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
-        let Self { cluster, node, kind, since, limit } = self;
+        let Self { cluster, node, kind, since, limit, verify, head } = self;
+        if verify {
+            let store = Store::open(&global.state()?, OpenMode::Read).context("cannot verify the record")?;
+            let verified = Audited::from(store.verify(head.as_ref())?);
+            global.emit(&verified, text::history::verified)?;
+            return Ok(if verified.whole { Exit::Done } else { Exit::Error });
+        }
         let filter = Filter { cluster: cluster.clone(), kind, node, since, ..Filter::default() };
         let lines = match Store::open(&global.state()?, OpenMode::Read) {
             Ok(store) => store.history(&filter, limit)?,

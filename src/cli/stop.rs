@@ -8,7 +8,7 @@ use crate::clock;
 use crate::door::{Request, Scope};
 use crate::guard::Command;
 use crate::model::{ClusterName, NodeName};
-use crate::record::{Change, OpenMode, Store};
+use crate::record::{Change, OpenMode, Store, whom};
 
 /// Pull the stop cord: nothing more is begun; what has begun is finished.
 #[derive(Debug, clap::Args)]
@@ -136,14 +136,6 @@ fn lift(global: &Global, labels: BTreeMap<String, String>) -> anyhow::Result<Str
         return Ok(format!("no stop cord was pulled for {}", whom(&labels)));
     }
     let text = format!("stop cord lifted for {}", whom(&labels));
-    store.write(&[Change::StopLifted { labels }])?;
+    store.write(&[Change::StopLifted { labels, by: person(), at: clock::wall() }])?;
     Ok(text)
-}
-
-fn whom(labels: &BTreeMap<String, String>) -> String {
-    if labels.is_empty() {
-        return "every cluster".into();
-    }
-    let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    format!("clusters with {}", labels.join(", "))
 }

@@ -130,7 +130,7 @@ impl Daemon<'_> {
     }
 
     fn lift(&mut self, labels: BTreeMap<String, String>, by: &str, now: Time) -> Value {
-        match self.store.write(&[Change::StopLifted { labels }]) {
+        match self.store.write(&[Change::StopLifted { labels, by: by.to_owned(), at: now }]) {
             Ok(()) => {
                 (self.tell)(Told::Note(&format!("the stop cord was lifted by {by}")));
                 self.govern(now);

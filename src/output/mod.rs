@@ -1,11 +1,12 @@
 //! What programs read: a contract, with schemas under `schemas/output/`.
 //!
-//! Always `{clusters: […]}` at the top (except `simulate`), camelCase, an optional field is omitted. What could not be
+//! Always `{clusters: […]}` at the top (except `simulate` and `verify`), camelCase, an optional field is omitted. What could not be
 //! seen is `null`, and its cluster's `unknown` names it and says why; a `null` that is not named there is a fact (no
 //! owner, no claim, not paused). Times are RFC 3339 in UTC, durations end in `Seconds`, versions are texts.
 //!
 //! What people read is made from the same documents, so the two cannot disagree.
 
+mod audit;
 mod certificate;
 mod commanded;
 mod doctor;
@@ -23,6 +24,7 @@ mod status;
 mod validate;
 mod waiver;
 
+pub use audit::*;
 pub use certificate::*;
 pub use commanded::*;
 pub use doctor::*;

@@ -2,12 +2,14 @@
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
-use super::{Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Sheet, Status, Validation};
+use super::{
+    Audited, Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Sheet, Status, Validation,
+};
 use crate::simulate::SimulateReport;
 
 /// One output: the command that prints it, and its schema.
 pub struct Output {
-    /// The command's name, and the schema's.
+    /// The command's name, and the schema's; `verify` is that of `history --verify`.
     pub name: &'static str,
     make: fn() -> Schema,
 }
@@ -25,6 +27,7 @@ pub static OUTPUTS: &[Output] = &[
     Output { name: "simulate", make: of::<SimulateReport> },
     Output { name: "status", make: of::<Clusters<Status>> },
     Output { name: "validate", make: of::<Validation> },
+    Output { name: "verify", make: of::<Audited> },
 ];
 
 impl Output {

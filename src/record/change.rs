@@ -36,6 +36,10 @@ pub enum Change {
     StopLifted {
         /// The labels with which it was pulled.
         labels: BTreeMap<String, String>,
+        /// Who lifts it.
+        by: String,
+        /// When.
+        at: Time,
     },
 }
 

@@ -1,5 +1,6 @@
 //! The lines of the journal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::guard::Approval;
 use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Time, Waiver};
 
+/// In the place of a cluster's name: a line that is about many.
+pub const EVERY: &str = "*";
+
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// About which cluster.
+    /// About which cluster; [`EVERY`] for what is about many.
     pub cluster: ClusterName,
     /// When.
     pub at: Time,
@@ -110,6 +114,22 @@ pub enum EntryKind {
         /// The waiver.
         waiver: Waiver,
         /// Who took it back.
+        by: String,
+    },
+    /// Somebody pulled a stop cord for many clusters; the line's cluster is [`EVERY`].
+    StopPulled {
+        /// For clusters with all of these labels; for all if empty.
+        labels: BTreeMap<String, String>,
+        /// Why.
+        why: String,
+        /// Who.
+        by: String,
+    },
+    /// Such a cord was lifted.
+    StopLifted {
+        /// The labels with which it was pulled.
+        labels: BTreeMap<String, String>,
+        /// Who lifted it.
         by: String,
     },
     /// A person's command.

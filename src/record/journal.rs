@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::entry::{Entry, EntryKind};
 use super::error::ReadError;
 use super::store::Store;
-use super::{approvals, rolls, samples, waivers};
+use super::{approvals, chain, rolls, samples, stops, waivers};
 use crate::model::{ClusterName, GroupName, NodeName, Time};
 
 /// A line of the journal as it was read back.
@@ -133,12 +133,22 @@ pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> 
         inputs,
     ])?;
     let id = file.last_insert_rowid();
+    chain::append(file, id)?;
+    follow(file, entry)?;
+    Ok(id)
+}
+
+/// Does what follows from a line.
+pub(super) fn follow(file: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+    let Entry { cluster, at, what, .. } = entry;
     match what {
         EntryKind::RollStarted { counts } => rolls::start(file, cluster, *at, counts)?,
         EntryKind::Converged { counts } => rolls::end(file, cluster, *at, counts)?,
         EntryKind::Approved { approval } => approvals::put_in_force(file, cluster, approval)?,
         EntryKind::WaiverGiven { waiver } => waivers::give(file, cluster, waiver, *at)?,
         EntryKind::WaiverLifted { waiver, .. } => waivers::lift(file, cluster, waiver)?,
+        EntryKind::StopPulled { labels, why, by } => stops::pull(file, labels, why, by, *at)?,
+        EntryKind::StopLifted { labels, .. } => stops::lift(file, labels)?,
         EntryKind::ApprovalVoid { hash, .. } => approvals::remove(file, cluster, hash)?,
         EntryKind::Outcome { action, failure: None, took } => {
             approvals::use_up(file, cluster, action)?;
@@ -146,10 +156,10 @@ pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> 
         }
         _ => {}
     }
-    Ok(id)
+    Ok(())
 }
 
-fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
+pub(super) fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
     let entry = Entry {
         cluster: ClusterName::new(row.get::<_, String>(1)?),
         at: read_time(row, 2)?,

@@ -15,17 +15,19 @@ pub mod store;
 
 mod approvals;
 mod blobs;
+mod chain;
 mod journal;
 mod plans;
 mod rolls;
 mod samples;
 mod schema;
 mod stops;
+mod verify;
 mod waivers;
 mod words;
 
 pub use change::Change;
-pub use entry::{Entry, EntryKind, RollCounts};
+pub use entry::{EVERY, Entry, EntryKind, RollCounts};
 pub use error::{OpenError, ReadError, WriteError};
 pub use folder::{FolderError, FolderLock, LockHolder};
 pub use journal::{Filter, Recorded};
@@ -33,3 +35,5 @@ pub use learned::Sample;
 pub use plans::ShownPlan;
 pub use rolls::Roll;
 pub use store::{OpenMode, Store};
+pub use verify::{Fault, Head, Verification};
+pub use words::whom;

@@ -2,6 +2,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::chain;
+
 /// Marks the file as ours (`RLWD`), so that another program's database is never written to.
 const APPLICATION_ID: i64 = 0x524C_5744;
 
@@ -100,7 +102,26 @@ const MIGRATIONS: &[&str] = &[
     -- Nodes that the counts of a roll leave out.
     ALTER TABLE rolls ADD COLUMN uncounted TEXT NOT NULL DEFAULT '[]';   -- JSON
 ",
+    // The lines that are there are taken into it by `chain::take_in`.
+    "
+    -- The journal as a hash chain: one link a line.
+    CREATE TABLE chain (
+        id       INTEGER PRIMARY KEY REFERENCES entries (id),
+        hash     BLOB NOT NULL,     -- SHA-256 of the hash before it and of the line
+        taken_in INTEGER NOT NULL   -- 1: the line was written before there was a chain
+    ) STRICT;
+
+    -- Stop cords by command are told of in the journal from now on; those that are pulled already, by this.
+    INSERT INTO entries (cluster, at, revision, kind, text, what)
+        SELECT '*', at, '', 'stopPulled',
+            by || ' pulled the stop cord for ' || CASE labels WHEN '{}' THEN 'every cluster' ELSE labels END || ': ' || why,
+            json_object('entry', 'stopPulled', 'labels', json(labels), 'why', why, 'by', by)
+        FROM stops ORDER BY at, labels;
+",
 ];
+
+/// The version that has the chain.
+const CHAINED: usize = 4;
 
 /// The version that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
@@ -142,8 +163,11 @@ pub(super) fn migrate(file: &mut Connection) -> rusqlite::Result<Standing> {
         Standing::Older(version) => version,
         other => return Ok(other),
     };
-    for step in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(0)) {
+    for (step, version) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(from).unwrap_or(0)) {
         tx.execute_batch(step)?;
+        if version == CHAINED {
+            chain::take_in(&tx)?;
+        }
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", VERSION)?;

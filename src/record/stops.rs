@@ -32,6 +32,10 @@ impl Store {
     }
 }
 
+pub(super) fn is_pulled(file: &Connection, labels: &BTreeMap<String, String>) -> rusqlite::Result<bool> {
+    file.prepare_cached("SELECT 1 FROM stops WHERE labels = ?1")?.exists([to_json(labels)?])
+}
+
 /// Pulls a cord. One that is pulled already keeps the time and the words of its first pull.
 pub(super) fn pull(
     file: &Connection,

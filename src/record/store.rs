@@ -12,9 +12,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::change::Change;
-use super::entry::{Entry, EntryKind};
+use super::entry::{EVERY, Entry, EntryKind};
 use super::error::{OpenError, PATIENCE, ReadError, WriteError};
 use super::{approvals, folder, journal, plans, rolls, schema, stops};
+use crate::model::Time;
 
 /// What a record is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +87,18 @@ impl Store {
                     Change::Roll(cluster, roll) => rolls::set(file, cluster, roll)?,
                     Change::Approval(cluster, approval) => approvals::set(file, cluster, approval)?,
                     Change::ShownPlan(plan) => plans::remember(file, plan)?,
-                    Change::StopPulled { labels, why, by, at } => stops::pull(file, labels, why, by, *at)?,
-                    Change::StopLifted { labels } => stops::lift(file, labels)?,
+                    Change::StopPulled { labels, why, by, at } => {
+                        if !stops::is_pulled(file, labels)? {
+                            let (labels, why, by) = (labels.clone(), why.clone(), by.clone());
+                            journal::append(file, &of_many(*at, EntryKind::StopPulled { labels, why, by }))?;
+                        }
+                    }
+                    Change::StopLifted { labels, by, at } => {
+                        if stops::is_pulled(file, labels)? {
+                            let (labels, by) = (labels.clone(), by.clone());
+                            journal::append(file, &of_many(*at, EntryKind::StopLifted { labels, by }))?;
+                        }
+                    }
                 }
             }
             Ok(())
@@ -135,10 +146,24 @@ impl Store {
     }
 }
 
+/// A line about many clusters: no one manifest's revision belongs to it.
+fn of_many(at: Time, what: EntryKind) -> Entry {
+    Entry { cluster: EVERY.into(), at, revision: "".into(), what }
+}
+
 /// Whether a line must outlive a power cut that follows at once.
 fn must_last(what: &EntryKind) -> bool {
-    use EntryKind::{Approved, Commanded, Intended, WaiverGiven, WaiverLifted};
-    matches!(what, Intended { .. } | Approved { .. } | Commanded { .. } | WaiverGiven { .. } | WaiverLifted { .. })
+    use EntryKind::{Approved, Commanded, Intended, StopLifted, StopPulled, WaiverGiven, WaiverLifted};
+    matches!(
+        what,
+        Intended { .. }
+            | Approved { .. }
+            | Commanded { .. }
+            | WaiverGiven { .. }
+            | WaiverLifted { .. }
+            | StopPulled { .. }
+            | StopLifted { .. }
+    )
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
@@ -199,7 +224,7 @@ mod tests {
     use super::super::entry::RollCounts;
     use super::super::rolls::Roll;
     use super::*;
-    use crate::model::{ClusterName, Time};
+    use crate::model::ClusterName;
 
     fn noon() -> Time {
         "2017-04-01T12:00:00Z".parse().unwrap()

@@ -1,5 +1,6 @@
 //! The journal's lines in words and in columns, for people who read it and for those who query it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::entry::{EntryKind, RollCounts};
@@ -21,6 +22,8 @@ impl EntryKind {
             EntryKind::ApprovalVoid { .. } => "approvalVoid",
             EntryKind::WaiverGiven { .. } => "waiverGiven",
             EntryKind::WaiverLifted { .. } => "waiverLifted",
+            EntryKind::StopPulled { .. } => "stopPulled",
+            EntryKind::StopLifted { .. } => "stopLifted",
             EntryKind::Commanded { .. } => "commanded",
             EntryKind::Alarm { .. } => "alarm",
             EntryKind::Converged { .. } => "converged",
@@ -61,6 +64,15 @@ impl EntryKind {
             _ => None,
         }
     }
+}
+
+/// The clusters that a stop cord with these labels is for.
+pub fn whom(labels: &BTreeMap<String, String>) -> String {
+    if labels.is_empty() {
+        return "every cluster".into();
+    }
+    let labels: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!("clusters with {}", labels.join(", "))
 }
 
 impl fmt::Display for RollCounts {
@@ -114,6 +126,10 @@ impl fmt::Display for EntryKind {
             EntryKind::ApprovalVoid { hash, why } => write!(f, "approval of plan {hash} is void: {why}"),
             EntryKind::WaiverGiven { waiver } => write!(f, "{waiver}"),
             EntryKind::WaiverLifted { waiver, by } => write!(f, "{by} took the waiver of {} back", waiver.what()),
+            EntryKind::StopPulled { labels, why, by } => {
+                write!(f, "{by} pulled the stop cord for {}: {why}", whom(labels))
+            }
+            EntryKind::StopLifted { labels, by } => write!(f, "{by} lifted the stop cord for {}", whom(labels)),
             EntryKind::Commanded { what, by } => write!(f, "{by}: {what}"),
             EntryKind::Alarm { what } => write!(f, "ALARM: {what}"),
             EntryKind::Converged { counts } => write!(f, "roll ends; {counts}"),

@@ -1,8 +1,8 @@
 //! `history`, laid out: a line an entry.
 
 use super::layout::{Column, stamp, table};
-use super::style::HEAD;
-use crate::output::{Clusters, HistoryEntry, Recorded};
+use super::style::{BAD, FAINT, GOOD, HEAD};
+use crate::output::{Audited, Clusters, HistoryEntry, Recorded};
 
 /// All records.
 pub fn text(document: &Clusters<Recorded>) -> String {
@@ -28,4 +28,32 @@ fn row(entry: &HistoryEntry) -> Vec<Column> {
         Column::new(revision.unwrap_or(&entry.revision)).add_attribute(comfy_table::Attribute::Dim),
         Column::new(&entry.text),
     ]
+}
+
+/// So many faults are told of one by one.
+const FAULTS: usize = 10;
+
+/// Whether the record is as it was written.
+pub fn verified(document: &Audited) -> String {
+    let Audited { whole, entries, taken_in, head, faults } = document;
+    let mut text = if *whole {
+        format!("{GOOD}the record is as it was written{GOOD:#}: {entries} entries, each follows the one before it\n")
+    } else {
+        format!("{BAD}the record is not as it was written{BAD:#}\n")
+    };
+    for fault in faults.iter().take(FAULTS) {
+        text.push_str(&format!("  {}\n", fault.what));
+    }
+    if let Some(more @ 1..) = faults.len().checked_sub(FAULTS) {
+        text.push_str(&format!("  and {more} more\n"));
+    }
+    if let Some(last) = taken_in {
+        text.push_str(&format!(
+            "{FAINT}entries up to {last} are older than the chain: of them, it shows what was changed since it began\n{FAINT:#}"
+        ));
+    }
+    if let Some(head) = head.as_ref().filter(|_| *whole) {
+        text.push_str(&format!("head {head}\n"));
+    }
+    text
 }

@@ -51,6 +51,8 @@ impl Live {
             EntryKind::ApprovalVoid { .. } => ("void", WARN, vec![entry.what.to_string()]),
             EntryKind::WaiverGiven { .. } => ("waived", WARN, vec![entry.what.to_string()]),
             EntryKind::WaiverLifted { .. } => ("unwaived", GOOD, vec![entry.what.to_string()]),
+            EntryKind::StopPulled { .. } => ("stop", WARN, vec![entry.what.to_string()]),
+            EntryKind::StopLifted { .. } => ("go", GOOD, vec![entry.what.to_string()]),
             EntryKind::Commanded { .. } => ("command", HEAD, vec![entry.what.to_string()]),
             EntryKind::Alarm { what } => ("alarm", BAD, vec![what.clone()]),
             EntryKind::Converged { counts } => ("converged", GOOD, vec![counts.to_string()]),

@@ -40,6 +40,8 @@ pub fn entry(entry: &Entry) {
         | EntryKind::Approved { .. }
         | EntryKind::WaiverGiven { .. }
         | EntryKind::WaiverLifted { .. }
+        | EntryKind::StopPulled { .. }
+        | EntryKind::StopLifted { .. }
         | EntryKind::Commanded { .. }
         | EntryKind::Converged { .. } => say!(Level::INFO),
     }

@@ -5,6 +5,7 @@ use crate::guard::Stop;
 use crate::model::time::words;
 use crate::model::{Standing, Time};
 use crate::output::{Decision, Duty, GroupState, Hold, Membership, ReleaseKind, Seconds, Status};
+use crate::record::whom;
 
 /// So many reasons stand in the overview; the others on the cluster's page.
 const REASONS: usize = 2;
@@ -131,11 +132,8 @@ impl Row {
 
 /// A stop cord that is no one cluster's own.
 pub(super) fn stop(stop: &Stop) -> String {
-    let labels: Vec<_> = stop.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let whom =
-        if labels.is_empty() { "every cluster".to_owned() } else { format!("clusters with {}", labels.join(", ")) };
     let place = stop.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-    format!("{whom}: {}{place}", stop.why)
+    format!("{}: {}{place}", whom(&stop.labels), stop.why)
 }
 
 /// A moment in UTC, to the minute.
