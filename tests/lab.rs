@@ -11,6 +11,7 @@ mod errors;
 mod first_day;
 mod host;
 mod left;
+mod pairs;
 mod people;
 mod probe;
 mod rights;

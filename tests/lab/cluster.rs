@@ -174,6 +174,12 @@ impl Lab {
         all
     }
 
+    /// What the power switch was asked for by fence agents, in order: `reboot n2`.
+    pub fn fenced(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.folder.join("power.log")).unwrap_or_default();
+        text.lines().filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect()
+    }
+
     /// How often a role was started since the cluster was loaded: its handoffs and failovers.
     pub fn starts(&self, role: &str) -> usize {
         let start = format!("role start {role} ");

@@ -5,7 +5,7 @@ use super::host::{Daemon, Host};
 use super::left::Before;
 use super::until;
 
-/// Three nodes, all stale, and a host to roll them from.
+/// Some nodes, all stale, and a host to roll them from.
 pub struct Story {
     pub lab: Lab,
     pub host: Host,
@@ -13,14 +13,20 @@ pub struct Story {
 }
 
 impl Story {
-    /// Of the cluster of `clusters/NAME.xml`, by the manifest `clusters/NAME.yaml`; nothing where no lab can be.
+    /// Of three nodes and the cluster of `clusters/NAME.xml`, by the manifest `clusters/NAME.yaml`; nothing where no lab
+    /// can be.
     pub fn begin(name: &str) -> Option<Self> {
         Self::begin_after(name, |_| ())
     }
 
     /// The same, with something more in the cluster before anybody looks.
     pub fn begin_after(name: &str, more: impl FnOnce(&Lab)) -> Option<Self> {
-        let lab = Lab::up(3)?;
+        Self::begin_on(3, name, more)
+    }
+
+    /// The same, with so many nodes.
+    pub fn begin_on(nodes: usize, name: &str, more: impl FnOnce(&Lab)) -> Option<Self> {
+        let lab = Lab::up(nodes)?;
         lab.load(name);
         more(&lab);
         lab.settle();

@@ -255,7 +255,7 @@ fn quorum(heard: &Heard<'_>) -> Result<(Quorum, bool), String> {
 }
 
 /// With the two-node setting both halves of a cut cluster go on: an absent peer that cannot be asked may run everything,
-/// until its fencing is confirmed.
+/// until its fencing is confirmed; so may one whose cluster service runs, as it says.
 fn may_run_everything(
     status: &Status,
     quorum: &Result<(Quorum, bool), String>,
@@ -263,16 +263,15 @@ fn may_run_everything(
 ) -> Option<String> {
     let two_node = quorum.as_ref().map_or(true, |(_, two_node)| *two_node);
     let fenced = |member: &Member| status.options.fencing && !member.unclean;
-    let silent = |name: &String| {
-        let one = heard.iter().find(|(node, _)| node.as_str() == name).map(|(_, heard)| heard);
-        !one.is_some_and(|heard| heard.as_ref().is_ok_and(|heard| serves(heard) == Some(false)))
-    };
+    let answer = |name: &String| heard.iter().find(|(node, _)| node.as_str() == name)?.1.as_ref().ok();
+    let may_run = |name: &String| answer(name).and_then(serves) != Some(false);
     let absent = status.nodes.iter().filter(|(_, m)| m.kind == MemberKind::Member && !m.online && !fenced(m));
-    let absent = absent.map(|(name, _)| name).find(|name| two_node && silent(name))?;
-    Some(format!(
-        "{absent} is absent from a two-node cluster and does not answer: it may run everything, until its fencing is \
-         confirmed or it answers itself"
-    ))
+    let absent = absent.map(|(name, _)| name).find(|name| two_node && may_run(name))?;
+    let does = match answer(absent) {
+        Some(_) => "its cluster service goes on by itself: it may run everything, until they are together again",
+        None => "it does not answer: it may run everything, until its fencing is confirmed or it answers itself",
+    };
+    Some(format!("{absent} is absent from a two-node cluster, and {does}"))
 }
 
 /// Whether the cluster's service runs on a machine, as it says itself. One that has failed may have left behind what it
