@@ -17,6 +17,7 @@ mod health;
 mod metrics;
 mod openapi;
 mod page;
+mod paper;
 mod session;
 mod tally;
 mod token;
@@ -34,6 +35,7 @@ use tokio::sync::Semaphore;
 
 use crate::daemon::{Front, Published};
 use crate::door::DoorKeeper;
+pub use paper::paper;
 pub use openapi::openapi;
 
 use answer::Problem;

@@ -179,6 +179,7 @@ fn real_outputs_follow_their_schemas() {
         ("run", "run manifests/demo --until-converged".to_owned()),
         ("history", "history".to_owned()),
         ("verify", "history --verify".to_owned()),
+        ("report", "report --to report".to_owned()),
         ("plan", "plan manifests/demo".to_owned()),
         ("observe", format!("observe {demo}")),
     ];

@@ -19,6 +19,7 @@ mod observe;
 mod package;
 mod plan;
 mod release;
+mod report;
 mod retry;
 mod run;
 mod schema;
@@ -96,6 +97,7 @@ enum Command {
     Status(status::StatusArgs),
     Explain(explain::Explain),
     History(history::History),
+    Report(report::ReportArgs),
     Observe(observe::Observe),
     Doctor(doctor::Doctor),
     Snapshot(snapshot::SnapshotArgs),
@@ -146,6 +148,7 @@ impl Command {
             Command::Status(command) => command.run(global),
             Command::Explain(command) => command.run(global),
             Command::History(command) => command.run(global),
+            Command::Report(command) => command.run(global),
             Command::Observe(command) => command.run(global),
             Command::Doctor(command) => command.run(global),
             Command::Snapshot(command) => command.run(global),

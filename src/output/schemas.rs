@@ -3,7 +3,10 @@
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 use super::{
-    Audited, Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Sheet, Status, Validation,
+use super::{
+    Audited, Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Report, Sheet, Status,
+    Validation,
+};
 };
 use crate::simulate::SimulateReport;
 
@@ -22,6 +25,7 @@ pub static OUTPUTS: &[Output] = &[
     Output { name: "history", make: of::<Clusters<Recorded>> },
     Output { name: "observe", make: of::<Clusters<Observed>> },
     Output { name: "plan", make: of::<Clusters<Planned>> },
+    Output { name: "report", make: of::<Report> },
     Output { name: "run", make: of::<Clusters<Ran>> },
     Output { name: "sheet", make: of::<Clusters<Sheet>> },
     Output { name: "simulate", make: of::<SimulateReport> },

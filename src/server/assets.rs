@@ -9,10 +9,13 @@ use sha2::{Digest, Sha256};
 use super::App;
 use crate::model::hex;
 
+/// How everything looks that is read in a browser.
+pub(super) const STYLE: &str = include_str!("assets/style.css");
+
 /// Their part of the service.
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route("/assets/style.css", get(|h| file(h, "text/css; charset=utf-8", include_str!("assets/style.css"))))
+        .route("/assets/style.css", get(|h| file(h, "text/css; charset=utf-8", STYLE)))
         .route("/assets/page.js", get(|h| file(h, "text/javascript; charset=utf-8", include_str!("assets/page.js"))))
         .route("/assets/icon.svg", get(|h| file(h, "image/svg+xml", include_str!("assets/icon.svg"))))
 }
