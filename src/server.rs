@@ -35,8 +35,8 @@ use tokio::sync::Semaphore;
 
 use crate::daemon::{Front, Published};
 use crate::door::DoorKeeper;
-pub use paper::paper;
 pub use openapi::openapi;
+pub use paper::paper;
 
 use answer::Problem;
 use gate::Hosts;

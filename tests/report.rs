@@ -211,6 +211,10 @@ fn hostile_names_are_text_in_every_form() {
         EntryKind::RollStarted { counts: RollCounts::default() },
         EntryKind::Alarm { what: "<img src=x onerror=alert(2)>".into() },
         outcome(install("=cmd|'/c calc'!A1"), Some("\"quoted\", and\nbroken"), 1),
+        EntryKind::Converged { counts: RollCounts::default() },
+        // Another roll within the second.
+        EntryKind::RollStarted { counts: RollCounts::default() },
+        outcome(install(" +1"), None, 1),
     ] {
         store.append(&entry(hostile, 1, what)).unwrap();
     }
@@ -221,9 +225,11 @@ fn hostile_names_are_text_in_every_form() {
     let page = std::fs::read_to_string(folder.path().join("out/report.html")).unwrap();
     assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
     assert!(page.contains("alert(2)"), "it is told all the same");
-    let csv = std::fs::read_to_string(
-        folder.path().join("out/%2E%2E%2F%3Cscript%3Ealert%281%29%3C%2Fscript%3E-20170401T120001Z.csv"),
-    );
-    let csv = csv.unwrap();
+    let csv = |end: &str| {
+        let name = format!("%2E%2E%2F%3Cscript%3Ealert%281%29%3C%2Fscript%3E-20170401T120001Z{end}.csv");
+        std::fs::read_to_string(folder.path().join("out").join(name)).unwrap()
+    };
+    assert!(csv("-2").contains(",' +1,"), "{}", csv("-2"));
+    let csv = csv("");
     assert!(csv.contains(",'=cmd|'/c calc'!A1,") && csv.contains("\"\"\"quoted\"\", and\nbroken\""), "{csv}");
 }

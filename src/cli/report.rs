@@ -1,6 +1,6 @@
 //! `report`: the record told for people who were not there, on paper if need be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -61,11 +61,16 @@ impl ReportArgs {
 fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join("report.html"), server::paper(report)?)?;
+    let mut names = BTreeSet::new();
     for cluster in &report.clusters {
         for roll in &cluster.rolls {
-            let file = folder.join(file_name(&cluster.name, roll));
-            fs::write(file.with_extension("json"), serde_json::to_string_pretty(roll)? + "\n")?;
-            fs::write(file.with_extension("csv"), csv(&cluster.name, roll)?)?;
+            let name = file_name(&cluster.name, roll);
+            // In simulated time, rolls may be over within a second.
+            let free = (2..).map(|n| format!("{name}-{n}")).find(|other| !names.contains(other));
+            let name = if names.contains(&name) { free.unwrap_or(name) } else { name };
+            fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(roll)? + "\n")?;
+            fs::write(folder.join(format!("{name}.csv")), csv(&cluster.name, roll)?)?;
+            names.insert(name);
         }
     }
     Ok(())
@@ -75,7 +80,7 @@ fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 fn file_name(cluster: &str, roll: &RollReport) -> String {
-    format!("{}-{}.json", utf8_percent_encode(cluster, PLAIN), roll.started.strftime("%Y%m%dT%H%M%SZ"))
+    format!("{}-{}", utf8_percent_encode(cluster, PLAIN), roll.started.strftime("%Y%m%dT%H%M%SZ"))
 }
 
 /// A line for each thing that ended or happened, in order.
@@ -102,7 +107,7 @@ fn csv(cluster: &str, roll: &RollReport) -> anyhow::Result<Vec<u8>> {
         let action = event.action.as_ref();
         let handoff = roll.handoffs.iter().find(|handoff| handoff.entry == event.entry);
         let predicted = handoff.and_then(|handoff| handoff.predicted_seconds);
-        let number = |of: Option<Seconds>| of.map(|of| of.0.as_secs_f64().to_string()).unwrap_or_default();
+        let number = |of: Option<Seconds>| of.map(|of| format!("{:.3}", of.0.as_secs_f64())).unwrap_or_default();
         let name = |of: Option<&String>| plain(of.map_or("", String::as_str));
         file.write_record([
             event.entry.to_string(),
@@ -125,7 +130,10 @@ fn csv(cluster: &str, roll: &RollReport) -> anyhow::Result<Vec<u8>> {
     Ok(file.into_inner()?)
 }
 
+/// What a spreadsheet takes for the beginning of a formula, or skips before one; some know the wide forms, too.
+const FORMULA: &[char] = &['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
 /// A text that no spreadsheet takes for a formula.
 fn plain(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    if text.trim_start_matches(' ').starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() }
 }

@@ -3,10 +3,8 @@
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 use super::{
-use super::{
     Audited, Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Report, Sheet, Status,
     Validation,
-};
 };
 use crate::simulate::SimulateReport;
 

@@ -31,7 +31,12 @@ fn of_cluster(text: &mut String, cluster: &Reported) {
     let _ = writeln!(text, "{HEAD}{}{HEAD:#}", cluster.name);
     let build = |build: &Build| {
         let rollup = build.rollup.as_deref().unwrap_or_default();
-        vec![Column::new(&build.node), Column::new(build.versions_in_words()), Column::new(rollup), Column::new(build.since_in_words())]
+        vec![
+            Column::new(&build.node),
+            Column::new(build.versions_in_words()),
+            Column::new(rollup),
+            Column::new(build.since_in_words()),
+        ]
     };
     text.push_str(&table(&["NODE", "BUILD", "ROLLUP", "SINCE"], cluster.builds.iter().map(build).collect()));
     for roll in &cluster.rolls {
@@ -45,7 +50,7 @@ fn of_roll(text: &mut String, roll: &RollReport) {
     let row = |handoff: &HandoffReport| {
         let name = |name: &Option<String>| Column::new(name.as_deref().unwrap_or_default());
         vec![
-            name(&handoff.action.group),
+            Column::new(format!("  {}", handoff.action.group.as_deref().unwrap_or_default())),
             name(&handoff.action.from),
             name(&handoff.action.to),
             Column::new(stamp(handoff.at)),
