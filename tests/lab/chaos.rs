@@ -1,7 +1,7 @@
 //! Rolls in random trouble, from a seed: power, plugs, processes, people and the daemon itself, one after the other, all
 //! at random moments. The witnesses on the nodes decide whether an installer met a role; and every round ends well.
 //!
-//! `LAB_ROUNDS` is how many (8), `LAB_SEED` the first one's seed (1), `LAB_SIDE_BY_SIDE` how many run at once (2).
+//! `LAB_ROUNDS` is how many (20), `LAB_SEED` the first one's seed (1), `LAB_SIDE_BY_SIDE` how many run at once (2).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
@@ -23,7 +23,7 @@ fn rolls_in_random_trouble_touch_no_role_and_end_well() {
     if !super::can_run() {
         return;
     }
-    let (rounds, first) = (number("LAB_ROUNDS", 8), number("LAB_SEED", 1));
+    let (rounds, first) = (number("LAB_ROUNDS", 20), number("LAB_SEED", 1));
     let next = AtomicU64::new(first);
     let worker = || {
         let mut bad = Vec::new();
@@ -75,6 +75,8 @@ fn round(seed: u64) {
     // Trouble shall not spend the tries that the roll is left with.
     host.edit("limits: {", "limits: {retries: 30, haltAfterFailedNodes: 3, ");
     host.package("1.1", &format!("sleep {}", random.random_range(0..5)));
+    let drain = ["standby", "bans"][random.random_range(0..2)];
+    host.edit("{sshConfig: ", &format!("{{drain: {drain}, sshConfig: "));
     let mut daemon = host.start("told");
     let mut happened = Vec::new();
     for i in 0..random.random_range(2..=5) {
@@ -109,7 +111,7 @@ fn round(seed: u64) {
         }
     }
     let troubles = happened.join("; ");
-    println!("seed {seed}: {troubles}");
+    println!("seed {seed}, {drain}: {troubles}");
     // Not told by a daemon that was started when nothing was left to do.
     host.until_converged();
     drop(daemon);

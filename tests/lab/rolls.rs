@@ -2,6 +2,7 @@
 
 use super::probe::{Probes, TWO_ROLES};
 use super::story::Story;
+use super::until;
 
 /// Two roles with addresses of their own, all nodes stale: as few handoffs as can be, and each role is out for no more
 /// than those.
@@ -75,4 +76,37 @@ fn a_cluster_service_is_stopped_and_a_node_rebooted_where_the_rollup_says_so() {
         lab.witnessed().into_iter().filter(|line| line.what.starts_with("package") && line.what.contains("pacemakerd"));
     assert_eq!(beside.count(), 0, "the cluster's service ran beside an install: {:#?}", lab.witnessed());
     assert!(lab.nodes.iter().all(|node| boots(node) == "2"), "each was rebooted once");
+}
+
+/// Nodes are drained by bans: roles and promoted instances leave, and what a plain clone runs everywhere stays, through
+/// the install too.
+#[test]
+fn a_node_that_is_drained_by_bans_keeps_its_instances() {
+    let add = |lab: &super::cluster::Lab| {
+        let clone = "<clone id=\"watch\"><primitive id=\"watcher\" class=\"ocf\" provider=\"pacemaker\" type=\"Dummy\"/></clone>";
+        lab.on("n1", &format!("cibadmin --create -o resources -X '{clone}' && crm_resource --wait"));
+    };
+    let Some(story) = Story::begin_after("promoted", add) else { return };
+    let Story { lab, host, .. } = &story;
+    host.edit("{sshConfig: ", "{drain: bans, sshConfig: ");
+    let started = |node: &String| {
+        lab.on(
+            node,
+            "stat -c '%i %Y' /run/Dummy-watcher*.state /run/resource-agents/Dummy-watcher*.state 2>/dev/null || true",
+        )
+    };
+    let before: Vec<_> = lab.nodes.iter().map(started).collect();
+    assert!(before.iter().all(|state| !state.is_empty()), "{before:?}");
+    host.package("1.1", "sleep 3");
+    let daemon = host.start("told");
+    let mut banned = String::new();
+    until("a node is drained by bans", || {
+        banned = lab.on("n1", "cibadmin -Q -o constraints");
+        banned.contains("rollward-ban-") && lab.witnessed().iter().any(|line| line.what.contains("postinst 1.1"))
+    });
+    assert!(banned.contains("rsc=\"mail\"") && banned.contains("rsc=\"db\""), "{banned}");
+    assert!(!banned.contains("watch") && lab.view().unwrap().standby.is_empty(), "{banned}");
+    story.converges(daemon);
+    assert_eq!(lab.starts("mail"), 1, "{:#?}", lab.witnessed());
+    assert_eq!(lab.nodes.iter().map(started).collect::<Vec<_>>(), before, "an instance was stopped");
 }

@@ -5,8 +5,9 @@ case $verdict in
 go*) ;;
 *) refuse leave "none was given in time" ;;
 esac
-rollup=${verdict#go}
-rollup=${rollup# }
+# With it comes the rollup that is verified with a resume, or the resources to be kept off with a pause.
+with=${verdict#go}
+with=${with# }
 keep() { # FILE TEXT
     printf '%s' "$2" >"$state/$1.new" && mv "$state/$1.new" "$state/$1"
 }
@@ -37,6 +38,17 @@ mark_own() {
 id_of() { # ELEMENT
     sed -n "s/.*<$1 \([^>]* \)\?id=\"\([^\"]*\)\".*/\2/p" | head -n 1
 }
+# A set of properties with the mark in it.
+own_set() {
+    printf '%s' "<cluster_property_set id=\"$own_id\"><nvpair id=\"$own_id-value\" name=\"$own_id\" value=\"$own\"/></cluster_property_set>"
+}
+# Bans, and the mark that makes them ours, in one write.
+mark_own_bans() {
+    # Words: no resource's name has a space.
+    cibadmin --modify --allow-create -o configuration -X "<configuration>
+        <crm_config>$(own_set)</crm_config><constraints>$(bans "$node" $with)</constraints>
+    </configuration>"
+}
 # Standby, and the mark that makes it ours, in one write. Power that failed between two would leave a standby that is
 # nobody's, or a mark without one, which is what a person's resume looks like. People may have used another id for it.
 mark_own_standby() {
@@ -48,9 +60,7 @@ mark_own_standby() {
     pair_id=$(printf '%s\n' "$there" | grep ' name="standby"' | id_of nvpair)
     set_id=${set_id:-nodes-$node_id}
     cibadmin --modify --allow-create -o configuration -X "<configuration>
-        <crm_config><cluster_property_set id=\"$own_id\">
-            <nvpair id=\"$own_id-value\" name=\"$own_id\" value=\"$own\"/>
-        </cluster_property_set></crm_config>
+        <crm_config>$(own_set)</crm_config>
         <nodes><node id=\"$node_id\" uname=\"$node\"><instance_attributes id=\"$set_id\">
             <nvpair id=\"${pair_id:-$set_id-standby}\" name=\"standby\" value=\"on\"/>
         </instance_attributes></node></nodes>
@@ -72,8 +82,19 @@ arrived() {
     [ -n "$role" ] && there=" \(Promoted\|Master\)"
     timeout 20 crm_resource --locate -r "$group" 2>/dev/null | grep -q "running on: $to$there" || rests
 }
-# Whether nothing runs on the node any more, clones' instances included.
+# Whether nothing runs on the node any more that was to leave it: under bans, the resources that have one; else
+# everything, clones' instances included.
 drained() {
+    if [ -n "$with" ]; then
+        for resource in $with; do
+            here=" *\$"
+            promotable | grep -qxF "$resource" && here=" \(Promoted\|Master\)"
+            timeout 20 crm_resource --locate -r "$resource" 2>/dev/null | grep -q "running on: $node$here" || continue
+            rests
+            return
+        done
+        return 0
+    fi
     timeout 20 crm_mon -1 --output-as xml | grep -F "<node name=\"$node\" " | grep -qF ' resources_running="0"' || rests
 }
 # Seconds since this machine was started: nobody sets that clock.
@@ -125,8 +146,8 @@ install_packages() { # FILE...
 act() {
     case $action in
     pause)
-        mark_own_standby
-        failed $? "the standby and its mark" && return
+        if [ -n "$with" ]; then mark_own_bans; else mark_own_standby; fi
+        failed $? "what keeps the node empty, and its mark" && return
         # An installer comes next.
         if ! await drained; then
             end 1 "the cluster leaves something running here"
@@ -138,9 +159,9 @@ act() {
             mark_own
             failed $? "the mark of the quarantine" && return
         fi
-        crm_attribute -N "$node" -n standby -D
-        failed $? crm_attribute && return
-        [ -n "$rollup" ] && keep verified "$rollup	$(date +%s.%N)"
+        give_back "$node"
+        failed $? "giving the node back" && return
+        [ -n "$with" ] && keep verified "$with	$(date +%s.%N)"
         drop_mark "$pause_id"
         # What is to run here again may be what a role needs that comes here next: half a minute is worth it.
         patience=30

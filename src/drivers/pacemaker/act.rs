@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::drain;
 use super::look::{Asked, File, Raw, look};
 use super::marks;
 use super::probe;
@@ -13,12 +14,11 @@ use super::software;
 use super::ssh::{Talk, Way};
 use crate::drivers::{checks, packages};
 use crate::guard::Check;
-use crate::model::{
-    Action, Answer, Claim, GroupName, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, RollupName, Time,
-};
+use crate::model::{Action, Answer, Claim, HandoffStyle, Holder, Mark, MarkKind, NodeName, Rollup, RollupName, Time};
 
 const SCRIPT: &str = concat!(
     include_str!("frame.sh"),
+    include_str!("drain.sh"),
     include_str!("act-before.sh"),
     include_str!("probe.sh"),
     include_str!("act-after.sh"),
@@ -92,8 +92,14 @@ pub(super) async fn perform(way: &Way, asked: &Asked, order: &Order<'_>, others:
             talk.say(b"no\n").await?;
             return Ok(Some(Answer::Refused { check, saw }));
         }
-        let verified = checks::verified(order.action, asked.nodes.get(order.node).map(|rollup| &**rollup), &seen);
-        talk.say(format!("go {}\n", verified.map(RollupName::as_str).unwrap_or_default()).as_bytes()).await?;
+        let with = match order.action {
+            Action::Pause { .. } => drain::kept_off(asked, &seen)?.unwrap_or_default(),
+            action => {
+                let verified = checks::verified(action, asked.nodes.get(order.node).map(|rollup| &**rollup), &seen);
+                verified.map(RollupName::as_str).unwrap_or_default().to_owned()
+            }
+        };
+        talk.say(format!("go {with}\n").as_bytes()).await?;
         for bytes in &files {
             talk.say(bytes).await?;
         }
@@ -155,7 +161,7 @@ fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
             "resume"
         }
         Action::MoveGroup { group, to, .. } | Action::Handoff { group, to, style: HandoffStyle::Online, .. } => {
-            put("group", plain(group)?);
+            put("group", drain::plain(group)?);
             put("to", to.to_string());
             "move"
         }
@@ -173,7 +179,7 @@ fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
             announce = false;
             put("lock", "no".into());
             if let MarkKind::InProgress { action } = &mark.kind {
-                put("group", action.group().map_or(Ok(String::new()), plain)?);
+                put("group", action.group().map_or(Ok(String::new()), drain::plain)?);
             }
             own = Some(mark.clone());
             "release"
@@ -208,13 +214,4 @@ fn variables(asked: &Asked, order: &Order<'_>) -> Result<Variables, String> {
         put("sums", packages.iter().map(|(_, at)| at.sha256.clone() + " ").collect());
     }
     Ok(all)
-}
-
-/// A resource's name, if it can stand in XML and in XPath as it is, as all that the cluster itself accepts can.
-fn plain(group: &GroupName) -> Result<String, String> {
-    let odd = |c: char| !(c.is_alphanumeric() || "-_.:".contains(c));
-    match group.as_str().contains(odd) {
-        true => Err(format!("no resource can be called {group:?}")),
-        false => Ok(group.to_string()),
-    }
 }

@@ -1,8 +1,9 @@
 //! How people end by hand what of ours is in a Pacemaker cluster: with its own tools, on its own nodes.
 
+use super::drain;
 use super::look::Asked;
 use super::marks;
-use super::spec::{self, Rights};
+use super::spec::{self, Drain, Rights};
 use crate::desired::Cluster;
 use crate::drivers::by_hand::{self, ByHand, Commands, Shows, on};
 use crate::model::{Action, Claim, GroupName, Mark, NodeName};
@@ -72,7 +73,10 @@ impl by_hand::Tools for Tools<'_> {
     }
 
     fn resume(&self, node: &NodeName) -> Commands {
-        self.in_store(format!("crm_attribute -N {} -n standby -D", quoted(node.as_str())))
+        self.in_store(match self.asked.spec.drain {
+            Drain::Standby => format!("crm_attribute -N {} -n standby -D", quoted(node.as_str())),
+            Drain::Bans => format!("cibadmin --delete-all --force --xpath {}", quoted(&drain::of_node(node.as_str()))),
+        })
     }
 
     fn start_cluster(&self, node: &NodeName) -> Commands {

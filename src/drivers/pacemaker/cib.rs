@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roxmltree::{Document, Node};
 
+use super::drain;
 use super::marks;
 use super::status::{child, children};
 use crate::model::{Claim, Mark};
@@ -20,7 +21,10 @@ pub(super) struct Cib {
     pub unreadable: Vec<String>,
     /// Nodes with a standby attribute, and whether it outlives a reboot.
     pub standby: BTreeMap<String, bool>,
-    /// Where a resource must not run, must run, or would rather, with the score.
+    /// Nodes that bans of ours keep resources off.
+    pub banned: BTreeSet<String>,
+    /// Where a resource must not run, must run, or would rather, with the score. Bans of ours are none of these: they
+    /// go with the pause.
     pub locations: Vec<Location>,
     /// What a resource loses by moving, by resource; the default under the empty name.
     pub stickiness: BTreeMap<String, i64>,
@@ -115,7 +119,12 @@ impl Cib {
             let of = |name| constraint.attribute(name);
             let (Some(resource), Some(node), Some(score)) = (of("rsc"), of("node"), of("score")) else { continue };
             let (resource, node, score) = (resource.to_owned(), node.to_owned(), read_score(score)?);
-            self.locations.push(Location { id: of("id").unwrap_or_default().to_owned(), resource, node, score });
+            let id = of("id").unwrap_or_default().to_owned();
+            if drain::is_ours(&id) {
+                self.banned.insert(node);
+            } else {
+                self.locations.push(Location { id, resource, node, score });
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::guard::Command;
 use crate::model::{Mark, NodeName, Time};
 use crate::observed::Observation;
 
-const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("command.sh"));
+const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("drain.sh"), include_str!("command.sh"));
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -4,7 +4,7 @@
 # forget all that is kept on it); state.
 failed=
 step() { "$@" >/dev/null 2>"$errors" </dev/null || { code=$?; [ $code = 105 ] || failed="$failed $(cat "$errors")"; }; }
-for node in $resume; do step crm_attribute -N "$node" -n standby -D; done
+for node in $resume; do step give_back "$node"; done
 for id in $drop; do step cibadmin --delete --xpath "//cluster_property_set[@id='$id']"; done
 [ "$claim" = yes ] && step cibadmin --delete --xpath "//cluster_property_set[@id='rollward-claim']"
 if [ "$claim" = yes ]; then

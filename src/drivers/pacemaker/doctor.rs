@@ -8,7 +8,7 @@ use super::look::{Asked, Heard, Raw, answer, failback, hear, look, own_name, ser
 use super::status::{MemberKind, Resource, Status};
 use super::units::Units;
 use crate::drivers::{Readiness, ReadinessState};
-use crate::model::{Known, MarkKind, NodeName, Time};
+use crate::model::{Known, Mark, MarkKind, NodeName, Time};
 use crate::observed::{GroupKind, GroupState, Observation, Quorum};
 
 /// The script that asks one node.
@@ -376,7 +376,16 @@ fn leftovers(all: &Evidence<'_>) -> Finding {
             groups.into_iter().any(|group| id.ends_with(group.as_str()))
         };
         let moves = moves.filter(|id| !announced(id));
-        Found::none_of(moves.chain(store.unreadable.iter().cloned()), "nothing of ours is left over", Warning)
+        let paused = |node: &str| {
+            let of = |mark: &&Mark| matches!(&mark.kind, MarkKind::Pause { node: of } if of.as_str() == node);
+            store.marks.iter().any(|mark| of(&mark))
+        };
+        let bans = store.banned.iter().filter(|node| !paused(node)).map(|node| format!("bans of {node}"));
+        Found::none_of(
+            moves.chain(bans).chain(store.unreadable.iter().cloned()),
+            "nothing of ours is left over",
+            Warning,
+        )
     })
     .or("`rollward release CLUSTER` removes all that is ours")
 }

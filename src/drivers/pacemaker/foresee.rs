@@ -12,7 +12,7 @@ use super::units::{Unit, Units};
 use crate::model::{Action, GroupName, NodeName};
 use crate::observed::{GroupState, SideEffect, SideEffectKind};
 
-const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("simulate.sh"));
+const SCRIPT: &str = concat!(include_str!("frame.sh"), include_str!("drain.sh"), include_str!("simulate.sh"));
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -21,12 +21,18 @@ pub(super) fn is_asked(action: &Action) -> bool {
     matches!(action, Action::Pause { .. } | Action::Resume { .. } | Action::MoveGroup { .. } | Action::Handoff { .. })
 }
 
-/// Asks the scheduler on a node that answers with quorum.
+/// Asks the scheduler on a node that answers with quorum. Where a pause bans resources, it bans these.
 ///
 /// # Errors
 /// Why it cannot be told.
-pub(super) async fn foresee(way: &Way, on: &NodeName, action: &Action) -> Result<Vec<SideEffect>, String> {
+pub(super) async fn foresee(
+    way: &Way,
+    on: &NodeName,
+    action: &Action,
+    banned: Option<&str>,
+) -> Result<Vec<SideEffect>, String> {
     let (what, node) = match action {
+        Action::Pause { node } if banned.is_some() => ("bans", node.as_str()),
         Action::Pause { node } => ("standby", node.as_str()),
         Action::Resume { node, .. } => ("online", node.as_str()),
         _ => ("move", ""),
@@ -34,7 +40,9 @@ pub(super) async fn foresee(way: &Way, on: &NodeName, action: &Action) -> Result
     let group = action.group().map_or("", GroupName::as_str);
     let to = action.to().map_or("", NodeName::as_str);
     let from = action.node().map_or("", NodeName::as_str);
-    let variables = [("what", what), ("node", node), ("group", group), ("from", from), ("to", to)];
+    let resources = banned.unwrap_or_default();
+    let variables =
+        [("what", what), ("node", node), ("resources", resources), ("group", group), ("from", from), ("to", to)];
     let said = way.run(on, SCRIPT, &variables, PATIENCE).await?;
     let answers = probe::read(&said).map_err(|why| format!("{on}: {why}"))?;
     read(&answers, action).map_err(|why| format!("{on}: {why}"))

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cib::{Cib, INFINITY};
+use super::drain;
 use super::kept::seen_by_itself;
 use super::probe::{self, Answers};
 use super::software;
 use super::spec::{self, Spec};
-use super::status::{Member, MemberKind, Status};
+use super::status::{Ban, Member, MemberKind, Status};
 use super::units::{Unit, Units};
 use crate::desired::Cluster;
 use crate::drivers::kept::read_clock;
@@ -115,7 +116,11 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
         names.extend(status.nodes.keys().map(|name| NodeName::new(name.as_str())));
     }
     let nodes = names.into_iter().map(|name| {
-        let node = node(&name, asked, heard.get(&name), status.as_deref(), units.as_ref().ok(), at);
+        let mut node = node(&name, asked, heard.get(&name), status.as_deref(), units.as_ref().ok(), at);
+        let banned = store.as_ref().is_ok_and(|store| store.banned.contains(name.as_str()));
+        if banned && node.paused.surely(|paused| !paused) {
+            node.paused = Known::seen(true, at);
+        }
         (name, node)
     });
     let nodes = nodes.collect();
@@ -416,7 +421,8 @@ impl Cib {
     pub(super) fn may_run(&self, name: &str, unit: &Unit, status: &Status) -> BTreeSet<String> {
         let may = |node: &&String| {
             let score = self.liking(name, unit, node);
-            let banned = status.bans.iter().any(|ban| unit.is_or_has(name, &ban.resource) && ban.node == **node);
+            let concerns = |ban: &&Ban| unit.is_or_has(name, &ban.resource) && ban.node == **node;
+            let banned = status.bans.iter().filter(concerns).any(|ban| !drain::is_ours(&ban.id));
             !banned && score > -INFINITY && (status.options.symmetric || score > 0)
         };
         let members = status.nodes.iter().filter(|(_, member)| member.kind == MemberKind::Member);

@@ -9,6 +9,7 @@ mod cib;
 mod claim;
 mod command;
 mod doctor;
+mod drain;
 mod foresee;
 mod init;
 mod kept;
@@ -225,7 +226,11 @@ impl Driver for Pacemaker {
             let Some(view) = seen.views.iter().find(|view| view.quorate) else {
                 return Known::unknown("no node with quorum answers");
             };
-            match foresee::foresee(&self.way, &view.from, action).await {
+            let banned = match drain::kept_off(&asked, &seen) {
+                Ok(banned) => banned,
+                Err(why) => return Known::unknown(why),
+            };
+            match foresee::foresee(&self.way, &view.from, action, banned.as_deref()).await {
                 Ok(effects) => Known::seen(effects, self.clock.now()),
                 Err(why) => Known::unknown(why),
             }

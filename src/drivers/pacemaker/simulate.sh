@@ -1,14 +1,17 @@
 # What the cluster would do by itself, worked out by its own scheduler on a copy of its store. Changes nothing.
-# Variables: what (standby, online or move); node; group, from and to (of a move).
+# Variables: what (standby, bans, online or move); node; resources (to be banned); group, from and to (of a move).
 copy=$scratch/copy
 after=$scratch/after
 cibadmin -Q >"$copy" 2>"$errors" </dev/null
 say store $? "" "$(cat "$errors")"
+# Words: no resource's name has a space.
+[ "$what" = bans ] && kept_off=$(bans "$node" $resources)
 CIB_file=$copy
 export CIB_file
 case $what in
 standby) ask change crm_attribute -N "$node" -n standby -v on ;;
-online) ask change crm_attribute -N "$node" -n standby -D ;;
+bans) ask change cibadmin --modify --allow-create -o constraints -X "<constraints>$kept_off</constraints>" ;;
+online) ask change give_back "$node" ;;
 move)
     role=
     clone=$(crm_mon -1 -r --output-as xml 2>/dev/null </dev/null | sed -n "/<clone id=\"$group\" multi_state=\"true\"/,/<\/clone>/p")

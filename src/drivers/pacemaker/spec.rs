@@ -24,6 +24,9 @@ pub struct Spec {
     /// How a command gets its rights on a node: `none` (default: the login has them) or `sudo`.
     #[serde(default)]
     pub rights: Rights,
+    /// How a node is drained: by `standby` (default), or by `bans`, one a resource, under which plain clones stay.
+    #[serde(default)]
+    pub drain: Drain,
     /// Whether a new claim raises the store's `admin_epoch`: `raise` (default) or `keep`.
     #[serde(default)]
     pub admin_epoch: AdminEpoch,
@@ -45,6 +48,18 @@ pub enum Rights {
     None,
     /// By `sudo -n`.
     Sudo,
+}
+
+/// How a node is drained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Drain {
+    /// It is put in standby: nothing runs on it, instances of clones included.
+    #[default]
+    Standby,
+    /// A location constraint keeps each resource off it, and each promoted instance. Instances of plain clones stay:
+    /// what guards the node, or serves storage to it.
+    Bans,
 }
 
 /// What a new claim does to the number that decides whose store wins when parts of a cluster meet again.

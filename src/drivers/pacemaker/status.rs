@@ -88,6 +88,7 @@ pub(super) struct Primitive {
 /// A constraint that keeps a resource off a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ban {
+    pub id: String,
     pub resource: String,
     pub node: String,
 }
@@ -132,7 +133,7 @@ impl Status {
                 .collect::<Result<_, String>>()?,
             bans: bans
                 .filter(|ban| ban.attribute("weight").is_some_and(|w| w == "-1000000" || w == "-INFINITY"))
-                .map(|ban| Ok(Ban { resource: text(ban, "resource")?, node: text(ban, "node")? }))
+                .map(|ban| Ok(Ban { id: text(ban, "id")?, resource: text(ban, "resource")?, node: text(ban, "node")? }))
                 .collect::<Result<_, String>>()?,
         })
     }
