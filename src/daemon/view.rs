@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::desired::Cluster;
+use crate::desired::window::{next_opening, opening_at};
+use crate::desired::{Cluster, Window, WorkWhen};
 use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, RuleSet};
 use crate::model::time::between;
 use crate::model::{Known, NodeName, Time};
@@ -31,6 +32,25 @@ pub struct View {
 }
 
 impl View {
+    /// The openings, between two moments, of the windows that something waits for: what each is for, from when, to when.
+    pub fn openings(&self, from: Time, to: Time) -> Vec<(&'static str, Time, Time)> {
+        /// So many of each kind.
+        const MOST: usize = 50;
+        let policy = &self.desired.policy;
+        let handed = policy.handoff.when.needs_window();
+        let work = (policy.work == WorkWhen::Window || handed).then_some(&*policy.windows);
+        let handoffs = policy.handoff_windows.as_deref().filter(|_| handed);
+        let kinds = [("window", work), ("window for handoffs", handoffs)];
+        let openings = |(what, windows): (&'static str, Option<&[Window]>)| {
+            let windows = windows.unwrap_or_default();
+            let first = opening_at(windows, from).or_else(|| next_opening(windows, from));
+            let all = std::iter::successors(first, |opening| next_opening(windows, opening.to));
+            let all: Vec<_> = all.take(MOST).take_while(|opening| opening.from < to).collect();
+            all.into_iter().map(move |opening| (what, opening.from, opening.to))
+        };
+        kinds.into_iter().flat_map(openings).collect()
+    }
+
     /// What a loop knows now.
     pub fn of(turn: &Turn) -> Self {
         Self {

@@ -31,6 +31,9 @@ pub struct HistoryEntry {
     /// The action that it is about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub action: Option<ActionOut>,
+    /// The group that it is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<String>,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<String>,
@@ -53,6 +56,7 @@ impl From<&Entry> for HistoryEntry {
             entry: what.word().into(),
             text: what.to_string(),
             action: what.action().map(Into::into),
+            group: what.group().map(|group| group.to_string()),
             failure,
             duration_seconds: what.took().map(Into::into),
             revision: entry.revision.to_string(),

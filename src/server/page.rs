@@ -3,6 +3,7 @@
 //! Templates write every value as text, whatever it says.
 
 mod cluster;
+mod timeline;
 mod words;
 
 use std::sync::Arc;

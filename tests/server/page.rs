@@ -43,6 +43,13 @@ fn the_page_says_where_everything_is() {
         page.contains("Handoff &#34;MBX1&#34; from EXNODE1 to EXNODE2") && page.contains("<ol class=\"steps\">"),
         "{page}"
     );
+    // The plan is drawn, too: what each node and role is in for.
+    let drawn = page.split("<svg role=\"img\"").nth(1).and_then(|rest| rest.split("</svg>").next()).unwrap();
+    for part in
+        [">EXNODE1</text>", ">EXNODE2</text>", ">MBX1</text>", "class=\"predicted outage\"", "1 outages predicted"]
+    {
+        assert!(drawn.contains(part), "{part} is missing in {drawn}");
+    }
     for page in [&overview.body, &page] {
         assert!(!page.contains("<form method=\"post\" action=\"/s"), "who has not signed in sees a form");
         // The policy would not run it, and no reader of the page should wonder.

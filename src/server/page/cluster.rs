@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::Frame;
+use super::timeline::{self, Timeline};
 use super::words::{Row, Word, by_urgency, group, node, seconds, stamp, standing};
 use crate::model::time::between;
 use crate::output::{
@@ -39,6 +40,7 @@ pub(super) struct Page {
     idle: &'static str,
     roles: Vec<String>,
     unknown: Vec<String>,
+    timeline: Option<Timeline>,
     history: Vec<Line>,
 }
 
@@ -100,6 +102,7 @@ pub(super) fn page(inner: &Inner, name: &str, frame: Frame) -> Result<Page, Prob
     let observed = view.observed();
     let planned = inner.planned(name).ok();
     let recorded = inner.history(name, HistoryQuery::newest(LINES)).map(|recorded| recorded.entries);
+    let entries = recorded.as_ref().map_or(&[][..], |entries| entries);
     let asks = |planned: &&Planned| wants_approval(planned, &status);
     let to = |what: &str| format!("{}/{what}", super::href(name));
     Ok(Page {
@@ -136,6 +139,7 @@ pub(super) fn page(inner: &Inner, name: &str, frame: Frame) -> Result<Page, Prob
             .map(|role| format!("Outage of {}: {}.", role.name, spread(role.predicted_outage_seconds)))
             .collect(),
         unknown: observed.as_ref().map(unknown).unwrap_or_default(),
+        timeline: timeline::timeline(|from, to| view.openings(from, to), entries, planned.as_ref(), now),
         history: recorded.map_or_else(
             |problem| vec![Line::missing(problem)],
             |entries| entries.iter().rev().filter(|entry| is_told(entry)).map(Line::from).collect(),
