@@ -46,7 +46,7 @@ fn the_page_says_where_everything_is() {
     // The plan is drawn, too: what each node and role is in for.
     let drawn = page.split("<svg role=\"img\"").nth(1).and_then(|rest| rest.split("</svg>").next()).unwrap();
     for part in
-        [">EXNODE1</text>", ">EXNODE2</text>", ">MBX1</text>", "class=\"predicted outage\"", "1 outages predicted"]
+        [">EXNODE1</text>", ">EXNODE2</text>", ">MBX1</text>", "class=\"predicted outage\"", "1 outage predicted"]
     {
         assert!(drawn.contains(part), "{part} is missing in {drawn}");
     }

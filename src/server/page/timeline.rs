@@ -199,14 +199,19 @@ fn predicted(planned: &Planned) -> Vec<Event> {
 }
 
 fn summary(events: &[Event], from: Time, to: Time) -> String {
-    let count = |class: &str| events.iter().filter(|event| event.class == class).count();
-    let (done, failed, predicted) = (count("done"), count("failed"), count("predicted"));
-    let (outages, coming) = (count("outage"), count("predicted outage"));
+    let count = |class: &str, what: &str| match events.iter().filter(|event| event.class == class).count() {
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    };
     format!(
-        "From {} to {}: {done} actions done, {failed} failures, {outages} outages; {predicted} actions and {coming} \
-         outages predicted. The plan and the history below say the same in words.",
+        "From {} to {}: {} done, {}, {}; {} and {} predicted. The plan and the history below say the same in words.",
         stamp(from),
-        stamp(to)
+        stamp(to),
+        count("done", "action"),
+        count("failed", "failure"),
+        count("outage", "outage"),
+        count("predicted", "action"),
+        count("predicted outage", "outage"),
     )
 }
 
@@ -247,7 +252,7 @@ mod tests {
         assert_eq!((name.as_str(), bars.len()), ("MBX1", 1));
         assert_eq!((bars[0].x.to_string(), bars[0].width.to_string()), ("0.00%".into(), "50.00%".into()));
         assert_eq!((bars[0].class, drawn.now), ("outage", None));
-        assert!(drawn.summary.contains("1 outages"), "{}", drawn.summary);
+        assert!(drawn.summary.contains("1 outage;"), "{}", drawn.summary);
     }
 
     #[test]
