@@ -8,6 +8,7 @@ mod effects;
 mod manage;
 mod manifests;
 mod open;
+mod pruner;
 mod publish;
 mod report;
 mod supervisor;
@@ -34,7 +35,7 @@ use crate::guard::{RuleSet, Stop};
 use crate::model::time::Clock;
 use crate::model::{Answer, ClusterName, Holder};
 use crate::reconcile::{Effect, Input, Turn};
-use crate::record::{Change, Entry, EntryKind, FolderLock, OpenMode, Roll, Store};
+use crate::record::{Change, Entry, EntryKind, FolderLock, Keep, OpenMode, Roll, Store};
 
 use effects::{answered, carry_out, no_answer};
 
@@ -62,6 +63,8 @@ pub struct RunOptions {
     pub until_converged: bool,
     /// End after this long, by the host's clock.
     pub timeout: Option<Duration>,
+    /// How much of the record is kept.
+    pub keep: Keep,
     /// Opens a service in front of the daemon, once it is sure to run.
     pub front: Option<OpenFront>,
 }
@@ -179,6 +182,7 @@ pub async fn run(mut options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send
         }
         None => None,
     };
+    let _pruner = pruner::Pruner::start(&options.state, options.keep, Arc::clone(&clock));
     let mut daemon = Daemon {
         store,
         clock,

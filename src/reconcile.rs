@@ -22,7 +22,7 @@ use crate::model::time::{between, later, shifted};
 use crate::model::{Action, Answer, Claim, Hold, Known, RuleName, Time};
 use crate::observed::{Observation, SideEffect};
 use crate::plan::{self, Decision};
-use crate::record::{Entry, EntryKind};
+use crate::record::{Entry, EntryKind, Inputs};
 
 pub use memory::{LastLook, Memory};
 
@@ -301,7 +301,7 @@ impl Turn {
         match guard::judge(action.clone(), &facts) {
             Ok(permit) => {
                 let waived = guard::waived(permit.action(), &facts);
-                let inputs = if self.keeps_inputs { notes::inputs(&facts) } else { Arc::default() };
+                let inputs = if self.keeps_inputs { notes::inputs(&facts) } else { Inputs::new() };
                 self.say(
                     around.now,
                     EntryKind::Intended {
@@ -422,6 +422,7 @@ impl Turn {
         let decided = EntryKind::Decided {
             decision: format!("refused {action}"),
             holds: holds.iter().map(ToString::to_string).collect(),
+            inputs: Inputs::new(),
         };
         if self.memory.is_news(&decided) {
             self.say(around.now, decided);

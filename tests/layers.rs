@@ -35,7 +35,17 @@ const LAYERS: &[Layer] = &[
     layer(
         "reconcile",
         true,
-        &["model", "observed", "desired", "guard", "plan", "record::Entry", "record::EntryKind", "record::RollCounts"],
+        &[
+            "model",
+            "observed",
+            "desired",
+            "guard",
+            "plan",
+            "record::Entry",
+            "record::EntryKind",
+            "record::Inputs",
+            "record::RollCounts",
+        ],
     ),
     // Translates and decides nothing: it sees permits, and nothing of plans, policies or other drivers' business.
     layer(

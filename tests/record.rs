@@ -2,6 +2,7 @@
 
 mod chain;
 mod processes;
+mod pruning;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use rollward::guard::{Approval, PlannedHandoff};
 use rollward::model::{Action, Answer, ClusterName, HandoffStyle, Time, Waivable, WaivedAction, WaivedFor, Waiver};
 use rollward::record::{
-    Change, Entry, EntryKind, Filter, OpenError, OpenMode, ReadError, Roll, RollCounts, ShownPlan, Store, WriteError,
+    Change, Entry, EntryKind, Filter, Inputs, OpenError, OpenMode, ReadError, Roll, RollCounts, ShownPlan, Store,
+    WriteError,
 };
 
 fn noon() -> Time {
@@ -35,12 +37,15 @@ fn handoff() -> Action {
 }
 
 fn intended(action: Action) -> EntryKind {
-    EntryKind::Intended {
-        action,
-        rules: vec!["active-node".into()],
-        waived: Vec::new(),
-        inputs: r#"{"seen":"all"}"#.into(),
-    }
+    EntryKind::Intended { action, rules: vec!["active-node".into()], waived: Vec::new(), inputs: inputs("all") }
+}
+
+fn inputs(seen: &str) -> Inputs {
+    Inputs::from([("seen".into(), seen.into()), ("version".into(), "1".into())])
+}
+
+fn decided(seen: &str) -> EntryKind {
+    EntryKind::Decided { decision: "wait".into(), holds: vec!["window holds mbx".into()], inputs: inputs(seen) }
 }
 
 fn approval() -> Approval {
@@ -81,7 +86,7 @@ fn one_of_each() -> Vec<EntryKind> {
         EntryKind::Answered { action: install(), answer: Answer::Unsure { why: "connection lost".into() } },
         EntryKind::Outcome { action: handoff(), failure: None, took },
         EntryKind::Outcome { action: install(), failure: Some("1603".into()), took },
-        EntryKind::Decided { decision: "wait".into(), holds: vec!["window holds mbx".into()] },
+        decided("all"),
         EntryKind::Failover { group: "MBX1".into(), from: Some("EXNODE1".into()), to: None },
         EntryKind::Outage { group: "MBX1".into(), lasted: took },
         EntryKind::Approved { approval: approval() },
@@ -92,6 +97,7 @@ fn one_of_each() -> Vec<EntryKind> {
         EntryKind::StopLifted { labels: BTreeMap::new(), by: "bob".into() },
         EntryKind::Commanded { what: "stop".into(), by: "ann".into() },
         EntryKind::Alarm { what: "look".into() },
+        EntryKind::Pruned { lines: vec![], inputs_to: 0, since: noon() },
         EntryKind::Converged { counts },
     ]
 }
@@ -109,18 +115,18 @@ fn every_kind_of_line_comes_back_as_it_was() {
     for line in &lines {
         let id = store.append(line).unwrap();
         kinds.insert(line.what.word());
-        if let EntryKind::Intended { inputs, .. } = &line.what {
-            assert_eq!(store.inputs(id).unwrap(), **inputs);
+        if let Some(inputs) = line.what.inputs() {
+            assert_eq!(store.inputs(id).unwrap(), *inputs);
         } else {
             assert!(matches!(store.inputs(id), Err(ReadError::NoEntry { .. })));
         }
     }
-    assert_eq!(kinds.len(), 17, "a kind is missing from this test");
+    assert_eq!(kinds.len(), 18, "a kind is missing from this test");
     let expected: Vec<Entry> = lines
         .into_iter()
         .map(|mut line| {
-            if let EntryKind::Intended { inputs, .. } = &mut line.what {
-                *inputs = "".into();
+            if let EntryKind::Intended { inputs, .. } | EntryKind::Decided { inputs, .. } = &mut line.what {
+                inputs.clear();
             }
             line
         })
@@ -159,7 +165,7 @@ fn history_is_filtered_and_ends_with_the_latest() {
     let later = noon() + Duration::from_millis(1);
     assert_eq!(count(Filter { since: Some(later), ..Filter::default() }), 0);
     let last = store.history(&Filter::default(), 2).unwrap();
-    assert_eq!(last.iter().map(|r| r.entry.what.word()).collect::<Vec<_>>(), ["alarm", "converged"]);
+    assert_eq!(last.iter().map(|r| r.entry.what.word()).collect::<Vec<_>>(), ["pruned", "converged"]);
     assert_eq!(count(Filter { after: Some(last[0].id), ..Filter::default() }), 1);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollward::model::{Action, Answer, HandoffStyle, Time};
 use rollward::output::{Report, Reported, Seconds, SinceIs};
-use rollward::record::{Entry, EntryKind, OpenMode, Recorded, RollCounts, Store};
+use rollward::record::{Entry, EntryKind, Inputs, OpenMode, Recorded, RollCounts, Store};
 
 use crate::cli::Folder;
 
@@ -18,7 +18,7 @@ fn handoff() -> Action {
 }
 
 fn intended(action: Action) -> EntryKind {
-    EntryKind::Intended { action, rules: Vec::new(), waived: Vec::new(), inputs: "".into() }
+    EntryKind::Intended { action, rules: Vec::new(), waived: Vec::new(), inputs: Inputs::new() }
 }
 
 fn outcome(action: Action, failure: Option<&str>, took: u64) -> EntryKind {
@@ -53,10 +53,9 @@ fn told(lines: Vec<(u64, EntryKind)>, versions: impl Fn(i64) -> [(&'static str, 
         let nodes: serde_json::Map<_, _> = versions(id).into_iter().map(node).collect();
         let second = lines.iter().find(|line| line.id == id)?.entry.at;
         let spread = serde_json::json!({"median": {"secs": 8, "nanos": 0}, "p95": {"secs": 30, "nanos": 0}});
-        let look = serde_json::json!({
-            "observation": {"at": second, "nodes": nodes}, "forecast": [["Handoff", spread]],
-        });
-        Some(look.to_string())
+        let observation = serde_json::json!({"at": second, "nodes": nodes}).to_string();
+        let forecast = serde_json::json!([["Handoff", spread]]).to_string();
+        Some(Inputs::from([("observation".into(), observation.into()), ("forecast".into(), forecast.into())]))
     };
     Reported::new("mbx", &lines, look)
 }

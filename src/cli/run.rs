@@ -11,6 +11,7 @@ use crate::daemon::{self, ClusterReport, Ended, OpenFront, Report, RunError, Run
 use crate::model::ClusterName;
 use crate::output::{Clusters, Hold, Ran, RanRole, RunState};
 use crate::plan::Decision;
+use crate::record::Keep;
 use crate::server::{self, Server};
 
 /// Bring clusters to what their manifests declare, and keep them there: the daemon.
@@ -47,11 +48,33 @@ pub(super) struct Run {
     /// A name by which this host may be asked, besides its own and its addresses
     #[arg(long = "host", value_name = "NAME", requires = "listen")]
     hosts: Vec<String>,
+    /// For how many days lines of the record are kept that nothing needs any more
+    #[arg(long, value_name = "DAYS", default_value_t = 730)]
+    keep: u32,
+    /// For how many days it is kept what decisions rested on, which is most of the record
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    keep_inputs: u32,
+    /// How large the record may become, in MiB, before what is younger goes too, the oldest first
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    record_limit: u32,
 }
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Run {
     pub fn run(self, global: &Global) -> anyhow::Result<Exit> {
-        let Self { manifests, until_converged, timeout, world, fresh_world, listen, hosts } = self;
+        let Self {
+            manifests,
+            until_converged,
+            timeout,
+            world,
+            fresh_world,
+            listen,
+            hosts,
+            keep,
+            keep_inputs,
+            record_limit,
+        } = self;
         let names = load::read(&manifests.paths).pick(&manifests.clusters)?;
         let state = global.state()?;
         let server = listen.map(|at| Server::bind(at, hosts, &state)).transpose()?;
@@ -66,6 +89,7 @@ impl Run {
             fresh_world,
             until_converged,
             timeout,
+            keep: Keep { lines: DAY * keep, inputs: DAY * keep_inputs, bytes: u64::from(record_limit) << 20 },
             front,
         };
         let mut lines = Live::new(names.iter().map(ClusterName::as_str));

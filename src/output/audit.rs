@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Verification;
+use crate::model::Time;
+use crate::record::{Pruned, Verification};
 
 /// What looking through the record has come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,8 +20,45 @@ pub struct Audited {
     /// The end of the chain, `NUMBER:HASH`; kept elsewhere, it shows later that nothing up to there has changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub head: Option<String>,
+    /// What was pruned for its age or its size; left out if nothing was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pruned: Option<PrunedOut>,
     /// What does not fit, the first one first.
     pub faults: Vec<FaultFound>,
+}
+
+/// What was pruned, by the record's own word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrunedOut {
+    /// The number of the line that says so.
+    pub entry: i64,
+    /// When something was pruned first.
+    pub since: Time,
+    /// When something was pruned last.
+    pub last: Time,
+    /// How many lines are no more.
+    pub entries: i64,
+    /// The last of them; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entries_to: Option<i64>,
+    /// Of lines up to this one, inputs may be no more; left out if none are.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inputs_to: Option<i64>,
+}
+
+impl From<Pruned> for PrunedOut {
+    fn from(told: Pruned) -> Self {
+        let Pruned { entry, lines, inputs_to, since, last } = told;
+        Self {
+            entry,
+            since,
+            last,
+            entries: lines.iter().map(|(first, last)| last - first + 1).sum(),
+            entries_to: lines.last().map(|(_, last)| *last),
+            inputs_to: Some(inputs_to).filter(|to| *to > 0),
+        }
+    }
 }
 
 /// Something that was not so when it was written.
@@ -36,9 +74,10 @@ pub struct FaultFound {
 
 impl From<Verification> for Audited {
     fn from(found: Verification) -> Self {
-        let Verification { entries, taken_in, head, faults } = found;
+        let Verification { entries, taken_in, head, pruned, faults } = found;
         let faults: Vec<_> =
             faults.iter().map(|fault| FaultFound { entry: fault.entry(), what: fault.to_string() }).collect();
-        Self { whole: faults.is_empty(), entries, taken_in, head: head.map(|head| head.to_string()), faults }
+        let (head, pruned) = (head.map(|head| head.to_string()), pruned.map(Into::into));
+        Self { whole: faults.is_empty(), entries, taken_in, head, pruned, faults }
     }
 }

@@ -13,7 +13,7 @@ use super::audit::Audited;
 use super::plan::{ActionOut, Handoffs, Spread};
 use super::seconds::Seconds;
 use crate::model::Time;
-use crate::record::Recorded;
+use crate::record::{Inputs, Recorded};
 
 /// All that the record tells of some clusters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -175,11 +175,11 @@ impl Report {
 impl Reported {
     /// What a cluster's lines tell, oldest first. `inputs` gives what an intention rested on, by the number of its line;
     /// one that cannot be had or read leaves builds and predictions out.
-    pub fn new(name: &str, lines: &[Recorded], inputs: impl Fn(i64) -> Option<String>) -> Self {
+    pub fn new(name: &str, lines: &[Recorded], inputs: impl Fn(i64) -> Option<Inputs>) -> Self {
         let looks: BTreeMap<i64, builds::Look> = lines
             .iter()
             .filter(|line| matches!(line.entry.what, crate::record::EntryKind::Intended { .. }))
-            .filter_map(|line| Some((line.id, serde_json::from_str(&inputs(line.id)?).ok()?)))
+            .filter_map(|line| Some((line.id, builds::Look::read(&inputs(line.id)?)?)))
             .collect();
         let (rolls, between) = rolls::rolls(lines, &looks);
         Self { name: name.to_owned(), builds: builds::builds(lines, &looks), rolls, between }

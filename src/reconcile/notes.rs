@@ -4,9 +4,6 @@
 //! membership, and how long a foreign heartbeat has stood still.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-
-use serde::Serialize;
 
 use super::memory::{Pending, Roll, SILENCE};
 use super::{Around, Turn};
@@ -18,7 +15,7 @@ use crate::model::{
 };
 use crate::observed::{Group, GroupKind, GroupState, Membership, Node, Observation, Proof, effect};
 use crate::plan::{self, Decision, Plan};
-use crate::record::{EntryKind, RollCounts};
+use crate::record::{EntryKind, Inputs, RollCounts};
 
 impl Turn {
     /// Takes note of what a look shows.
@@ -269,7 +266,7 @@ impl Turn {
         if holds.iter().all(|h| h.rule == RuleName::InProgress) && !holds.is_empty() {
             return;
         }
-        let decided = EntryKind::Decided { decision: word.to_owned(), holds: reasons };
+        let decided = EntryKind::Decided { decision: word.to_owned(), holds: reasons, inputs: Inputs::new() };
         // The end of a roll is told with its counts already.
         let told = matches!(self.entries.last(), Some(last) if matches!(last.what, EntryKind::Converged { .. }));
         if self.memory.is_news(&decided) && !told {
@@ -442,30 +439,21 @@ fn impersonal(what: &str, subject: &str) -> String {
     words.concat()
 }
 
-/// Everything that a decision and its judgement rested on, as JSON.
-pub(super) fn inputs(facts: &Facts<'_>) -> Arc<str> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Inputs<'a> {
-        now: Time,
-        observation: &'a Observation,
-        foreseen: &'a Known<Vec<crate::observed::SideEffect>>,
-        approvals: &'a [Approval],
-        waivers: Vec<&'a Waiver>,
-        forecast: Vec<(ActionKind, crate::model::Spread)>,
-    }
-    let inputs = Inputs {
-        now: facts.now,
-        observation: facts.seen,
-        foreseen: facts.foreseen,
-        approvals: &facts.history.approvals,
-        waivers: facts.waivers().collect(),
-        forecast: facts.forecast.by_kind.iter().map(|(kind, spread)| (*kind, *spread)).collect(),
+/// Everything that a decision and its judgement rested on: each part as JSON.
+pub(super) fn inputs(facts: &Facts<'_>) -> Inputs {
+    let mut inputs = Inputs::new();
+    let mut keep = |what: &str, part: Result<String, serde_json::Error>| {
+        let text = part.unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string()));
+        inputs.insert(what.into(), text.into());
     };
-    match serde_json::to_string(&inputs) {
-        Ok(json) => json.into(),
-        Err(error) => format!("{{\"error\":{:?}}}", error.to_string()).into(),
-    }
+    let forecast: Vec<_> = facts.forecast.by_kind.iter().collect();
+    keep("observation", serde_json::to_string(facts.seen));
+    keep("forecast", serde_json::to_string(&forecast));
+    keep("now", serde_json::to_string(&facts.now));
+    keep("foreseen", serde_json::to_string(facts.foreseen));
+    keep("approvals", serde_json::to_string(&facts.history.approvals));
+    keep("waivers", serde_json::to_string(&facts.waivers().collect::<Vec<_>>()));
+    inputs
 }
 
 /// The names of the rules that judged an action.

@@ -8,7 +8,7 @@ use crate::guard;
 use crate::model::Time;
 use crate::observed::Observation;
 use crate::plan::Decision;
-use crate::record::EntryKind;
+use crate::record::{EntryKind, Inputs};
 
 impl Turn {
     /// The decision, as people see it: what is to be done is held for as long as the cluster cannot be claimed for it.
@@ -30,7 +30,8 @@ impl Turn {
         // The claim that was read last is left out: it may be another with every try of ours.
         let reason =
             format!("{} holds {}: it could not be claimed ({why}); {}", hold.rule, hold.subject, hold.release.what);
-        let decided = EntryKind::Decided { decision: decision.word().to_owned(), holds: vec![reason] };
+        let (decision_word, holds) = (decision.word().to_owned(), vec![reason]);
+        let decided = EntryKind::Decided { decision: decision_word, holds, inputs: Inputs::new() };
         look.decision = Arc::new(decision);
         self.memory.unclaimed = Some(hold);
         if self.memory.is_news(&decided) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::inputs::Inputs;
 use crate::guard::Approval;
 use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Time, Waiver};
 
@@ -50,8 +51,9 @@ pub enum EntryKind {
         /// Waivers without which a rule would have held it.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         waived: Vec<Waiver>,
-        /// Everything that the decision and the guard rested on, as JSON. Stored compressed.
-        inputs: Arc<str>,
+        /// Everything that the decision and the guard rested on.
+        #[serde(skip)]
+        inputs: Inputs,
     },
     /// The driver's answer.
     Answered {
@@ -75,6 +77,9 @@ pub enum EntryKind {
         decision: String,
         /// The reasons, in words, one a hold.
         holds: Vec<String>,
+        /// Everything that it rested on.
+        #[serde(skip)]
+        inputs: Inputs,
     },
     /// A role moved and it was not our doing.
     Failover {
@@ -143,6 +148,16 @@ pub enum EntryKind {
     Alarm {
         /// What, in words.
         what: String,
+    },
+    /// What was too old was pruned, and nobody needed it any more; the line's cluster is [`EVERY`]. There is one such line,
+    /// which tells of all that was ever pruned.
+    Pruned {
+        /// The lines that are no more: the first and the last of each run of them.
+        lines: Vec<(i64, i64)>,
+        /// Of lines up to this one, inputs may be no more; 0 if none are.
+        inputs_to: i64,
+        /// When something was pruned for the first time.
+        since: Time,
     },
     /// Every node is at its target and nothing of ours is left.
     Converged {

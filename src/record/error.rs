@@ -1,6 +1,7 @@
 //! What can go wrong with the record, one small enum for each operation. Each text says what, where, and what to do.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
@@ -140,6 +141,20 @@ pub enum ReadError {
         path: PathBuf,
         /// Which line.
         id: i64,
+    },
+    /// The line is there, and something that it rested on is not: it was pruned for its age or its size.
+    #[error(
+        "of what entry {id} of the record {} rested on, {what} is not there any more; `rollward history --verify` says what \
+         was pruned",
+        path.display()
+    )]
+    Pruned {
+        /// Which file.
+        path: PathBuf,
+        /// Which line.
+        id: i64,
+        /// What is missing.
+        what: Arc<str>,
     },
     /// What stands there cannot be understood: it was edited by hand, or is damaged.
     #[error("the record {} holds something that cannot be understood: {detail}", path.display())]

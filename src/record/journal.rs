@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::entry::{Entry, EntryKind};
 use super::error::ReadError;
 use super::store::Store;
-use super::{approvals, chain, rolls, samples, stops, waivers};
+use super::{approvals, chain, inputs, rolls, samples, stops, waivers};
 use crate::model::{ClusterName, GroupName, NodeName, Time};
 
 /// A line of the journal as it was read back.
@@ -22,7 +22,7 @@ use crate::model::{ClusterName, GroupName, NodeName, Time};
 pub struct Recorded {
     /// Its number: later lines have higher ones.
     pub id: i64,
-    /// The line. The inputs of an intention are left empty: ask [`Store::inputs`] for them.
+    /// The line. The inputs of a decision are left empty: ask [`Store::inputs`] for them.
     pub entry: Entry,
 }
 
@@ -87,34 +87,13 @@ impl Store {
             Ok(last.filter(|line| matches!(line.entry.what, EntryKind::Intended { .. })))
         })
     }
-
-    /// All that an intended action rested on, as JSON.
-    ///
-    /// # Errors
-    /// There is no such line, or it is no intention; see [`ReadError`].
-    pub fn inputs(&self, id: i64) -> Result<String, ReadError> {
-        let packed = self.read(|file| {
-            file.prepare_cached("SELECT inputs FROM entries WHERE id = ?1 AND inputs IS NOT NULL")?
-                .query_row([id], |row| row.get::<_, Vec<u8>>(0))
-                .optional()
-        })?;
-        let path = self.path().to_owned();
-        let packed = packed.ok_or_else(|| ReadError::NoEntry { path: path.clone(), id })?;
-        unpack(&packed).map_err(|e| ReadError::Damaged { path, detail: format!("the inputs of entry {id}: {e}") })
-    }
 }
 
 /// Writes a line, and what follows from it.
 pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> {
     let Entry { cluster, at, revision, what } = entry;
-    let (body, inputs) = match what {
-        EntryKind::Intended { action, rules, waived, inputs } => {
-            let (action, rules, waived) = (action.clone(), rules.clone(), waived.clone());
-            let without = EntryKind::Intended { action, rules, waived, inputs: "".into() };
-            (to_json(&without)?, Some(pack(inputs)?))
-        }
-        other => (to_json(other)?, None),
-    };
+    let inputs =
+        what.inputs().filter(|inputs| !inputs.is_empty()).map(|rested| inputs::keep(file, rested)).transpose()?;
     file.prepare_cached(
         "INSERT INTO entries (cluster, at, revision, kind, action, node, grp, took_ms, text, what, inputs)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -129,7 +108,7 @@ pub(super) fn append(file: &Connection, entry: &Entry) -> rusqlite::Result<i64> 
         what.group().map(GroupName::as_str),
         what.took().map(milliseconds),
         what.to_string(),
-        body,
+        to_json(what)?,
         inputs,
     ])?;
     let id = file.last_insert_rowid();
@@ -149,6 +128,7 @@ pub(super) fn follow(file: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         EntryKind::WaiverLifted { waiver, .. } => waivers::lift(file, cluster, waiver)?,
         EntryKind::StopPulled { labels, why, by } => stops::pull(file, labels, why, by, *at)?,
         EntryKind::StopLifted { labels, .. } => stops::lift(file, labels)?,
+        EntryKind::Pruned { .. } => waivers::let_go(file, *at)?,
         EntryKind::ApprovalVoid { hash, .. } => approvals::remove(file, cluster, hash)?,
         EntryKind::Outcome { action, failure: None, took } => {
             approvals::use_up(file, cluster, action)?;

@@ -118,6 +118,19 @@ const MIGRATIONS: &[&str] = &[
             json_object('entry', 'stopPulled', 'labels', json(labels), 'why', why, 'by', by)
         FROM stops ORDER BY at, labels;
 ",
+    "
+    -- What decisions rested on, part by part; the inputs of a line name its parts by their hashes.
+    CREATE TABLE parts (
+        hash TEXT PRIMARY KEY,    -- SHA-256 of the text
+        body BLOB NOT NULL        -- zlib-compressed
+    ) STRICT;
+
+    -- The links of lines that were pruned, each of the last one before a line that is still there.
+    CREATE TABLE anchors (
+        id   INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL
+    ) STRICT;
+",
 ];
 
 /// The version that has the chain.

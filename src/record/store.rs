@@ -147,7 +147,7 @@ impl Store {
 }
 
 /// A line about many clusters: no one manifest's revision belongs to it.
-fn of_many(at: Time, what: EntryKind) -> Entry {
+pub(super) fn of_many(at: Time, what: EntryKind) -> Entry {
     Entry { cluster: EVERY.into(), at, revision: "".into(), what }
 }
 

@@ -6,17 +6,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::chain::{self, Link, WIDTH, line};
+use super::entry::EntryKind;
 use super::error::ReadError;
 use super::store::Store;
-use super::{journal, schema};
+use super::{inputs, journal, schema};
 use crate::guard::Approval;
-use crate::model::{Waiver, hex};
+use crate::model::{Time, Waiver, hex};
 
 /// A line's number and its link in the chain. Kept elsewhere, it shows later that the record still says all that it said
 /// up to there.
@@ -62,8 +64,25 @@ pub struct Verification {
     pub taken_in: Option<i64>,
     /// The end of the chain; `None` if there is no line.
     pub head: Option<Head>,
+    /// What is not there any more, and by whose word.
+    pub pruned: Option<Pruned>,
     /// What does not fit, in the order of the lines. Nothing, if the record is as it was written.
     pub faults: Vec<Fault>,
+}
+
+/// What was pruned, as the record's own line tells: the chain goes on over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// The line that tells of it.
+    pub entry: i64,
+    /// Runs of lines that are no more, the first and the last of each.
+    pub lines: Vec<(i64, i64)>,
+    /// Of lines up to this one, inputs may be no more; 0 if none are.
+    pub inputs_to: i64,
+    /// When something was pruned first.
+    pub since: Time,
+    /// When something was pruned last.
+    pub last: Time,
 }
 
 /// Something that was not so when it was written.
@@ -103,6 +122,23 @@ pub enum Fault {
         /// The line.
         entry: i64,
     },
+    /// A line is not there, its link was kept as that of a pruned line, and no line says that it was pruned.
+    NotPruned {
+        /// The last line that is missing before one that is there.
+        entry: i64,
+    },
+    /// The line that was the head was pruned: the record cannot show any more that it is the same.
+    HeadPruned {
+        /// The line.
+        entry: i64,
+    },
+    /// Something that a decision rested on is not there, and no line says that it was pruned; or is not as it was written.
+    Input {
+        /// The decision's line.
+        entry: i64,
+        /// What it is.
+        what: Arc<str>,
+    },
     /// Something is in force by command that no line put in force as it is, or is not, and a line put it in force.
     InForce {
         /// What.
@@ -119,7 +155,10 @@ impl Fault {
             | Fault::Broken { entry, .. }
             | Fault::Unreadable { entry, .. }
             | Fault::OtherHead { entry }
-            | Fault::NoHead { entry } => Some(*entry),
+            | Fault::NoHead { entry }
+            | Fault::NotPruned { entry }
+            | Fault::HeadPruned { entry }
+            | Fault::Input { entry, .. } => Some(*entry),
             Fault::InForce { .. } => None,
         }
     }
@@ -148,6 +187,14 @@ impl fmt::Display for Fault {
             Fault::NoHead { entry } => {
                 write!(f, "entry {entry} is not there: the record's end was cut off, or this is another record")
             }
+            Fault::NotPruned { entry } => write!(f, "entry {entry} was taken out, and not by pruning"),
+            Fault::HeadPruned { entry } => write!(
+                f,
+                "entry {entry} was pruned: the record cannot show any more that it is the one whose head was kept"
+            ),
+            Fault::Input { entry, what } => {
+                write!(f, "what entry {entry} rested on is not as it was written, or was taken out: {what}")
+            }
             Fault::InForce { what } => f.write_str(what),
         }
     }
@@ -161,11 +208,12 @@ impl Store {
     pub fn verify(&self, kept: Option<&Head>) -> Result<Verification, ReadError> {
         self.read(|file| {
             let now = file.unchecked_transaction()?;
-            let mut walk = Walk::new(kept)?;
+            let mut walk = Walk::new(kept, &now)?;
             let mut lines = now.prepare(line!(
-                ", n.id, c.hash, c.taken_in, c.id IS NOT NULL
-                 FROM (SELECT id FROM entries UNION SELECT id FROM chain) n
-                 LEFT JOIN entries e ON e.id = n.id LEFT JOIN chain c ON c.id = n.id ORDER BY n.id"
+                ", n.id, c.hash, c.taken_in, c.id IS NOT NULL, a.hash
+                 FROM (SELECT id FROM entries UNION SELECT id FROM chain UNION SELECT id FROM anchors) n
+                 LEFT JOIN entries e ON e.id = n.id LEFT JOIN chain c ON c.id = n.id
+                 LEFT JOIN anchors a ON a.id = n.id ORDER BY n.id"
             ))?;
             let mut lines = lines.query([])?;
             while let Some(row) = lines.next()? {
@@ -183,15 +231,44 @@ struct Walk<'a> {
     before: Link,
     after: i64,
     in_force: Connection,
+    /// Links of pruned lines: where the chain goes on, and after which line that is there.
+    anchors: Vec<Gap>,
+    /// The parts that are there, and whether each has its hash.
+    parts: BTreeMap<String, bool>,
+    /// What decisions rested on that is not there: the line, and what.
+    missing: Vec<(i64, Arc<str>)>,
     found: Verification,
 }
 
+/// Lines that are not there, before a link that was kept: `after` is the last one before them, `to` the link's own.
+struct Gap {
+    after: i64,
+    to: i64,
+}
+
 impl<'a> Walk<'a> {
-    fn new(kept: Option<&'a Head>) -> rusqlite::Result<Self> {
+    fn new(kept: Option<&'a Head>, file: &Connection) -> rusqlite::Result<Self> {
         let mut in_force = Connection::open_in_memory()?;
         schema::migrate(&mut in_force)?;
-        let (before, found) = (chain::NOTHING, Verification::default());
-        Ok(Self { kept, kept_seen: false, before, after: 0, in_force, found })
+        let mut parts = BTreeMap::new();
+        let mut rows = file.prepare("SELECT hash, body FROM parts")?;
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            let hash: String = row.get(0)?;
+            let sound = inputs::sound(&hash, &row.get::<_, Vec<u8>>(1)?).is_some();
+            parts.insert(hash, sound);
+        }
+        Ok(Self {
+            kept,
+            kept_seen: false,
+            before: chain::NOTHING,
+            after: 0,
+            in_force,
+            anchors: Vec::new(),
+            parts,
+            missing: Vec::new(),
+            found: Verification::default(),
+        })
     }
 
     fn step(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
@@ -201,6 +278,15 @@ impl<'a> Walk<'a> {
         if there {
             self.found.entries += 1;
             self.follow(entry, row)?;
+        }
+        if let Some(anchor) = row.get::<_, Option<Vec<u8>>>(WIDTH + 4)?
+            && !there
+            && let Ok(link) = anchor.as_slice().try_into()
+        {
+            self.anchors.push(Gap { after, to: entry });
+            self.note_head(entry, &anchor);
+            self.before = link;
+            return Ok(());
         }
         if !row.get::<_, bool>(WIDTH + 3)? {
             self.found.faults.push(Fault::Unlinked { entry });
@@ -216,14 +302,7 @@ impl<'a> Walk<'a> {
         if taken_in != 0 {
             self.found.taken_in = Some(entry);
         }
-        let head = Head { entry, hash: hex(&kept) };
-        if self.kept.is_some_and(|kept| kept.entry == entry) {
-            self.kept_seen = true;
-            if self.kept != Some(&head) {
-                self.found.faults.push(Fault::OtherHead { entry });
-            }
-        }
-        self.found.head = Some(head);
+        self.found.head = Some(self.note_head(entry, &kept));
         // What comes next is held against the link that is there, so that each fault is told of once.
         if let Ok(link) = kept.try_into() {
             self.before = link;
@@ -231,9 +310,36 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Holds a link against the head that was kept, if it is that one's.
+    fn note_head(&mut self, entry: i64, link: &[u8]) -> Head {
+        let head = Head { entry, hash: hex(link) };
+        if self.kept.is_some_and(|kept| kept.entry == entry) {
+            self.kept_seen = true;
+            if self.kept != Some(&head) {
+                self.found.faults.push(Fault::OtherHead { entry });
+            }
+        }
+        head
+    }
+
     fn follow(&mut self, entry: i64, row: &Row<'_>) -> rusqlite::Result<()> {
+        let packed: Option<Vec<u8>> = row.get(WIDTH - 1)?;
+        for (what, hash) in packed.and_then(|packed| inputs::names(&packed).ok()).into_iter().flatten() {
+            match self.parts.get(&hash) {
+                Some(true) => {}
+                Some(false) => self.found.faults.push(Fault::Input { entry, what }),
+                None => self.missing.push((entry, what)),
+            }
+        }
         match journal::recorded(row) {
-            Ok(line) => journal::follow(&self.in_force, &line.entry),
+            Ok(line) => {
+                if let EntryKind::Pruned { lines, inputs_to, since } = &line.entry.what {
+                    let (lines, last) = (lines.clone(), line.entry.at);
+                    let told = Pruned { entry, lines, inputs_to: *inputs_to, since: *since, last };
+                    self.found.pruned = Some(told);
+                }
+                journal::follow(&self.in_force, &line.entry)
+            }
             Err(error) => {
                 self.found.faults.push(Fault::Unreadable { entry, why: error.to_string() });
                 Ok(())
@@ -242,10 +348,24 @@ impl<'a> Walk<'a> {
     }
 
     fn end(mut self, file: &Connection) -> rusqlite::Result<Verification> {
+        let Verification { faults, pruned, .. } = &mut self.found;
+        let gone = |from: i64, to: i64| {
+            let runs = pruned.iter().flat_map(|told| &told.lines);
+            runs.into_iter().any(|(first, last)| *first <= from && to <= *last)
+        };
         if let Some(kept) = self.kept.filter(|_| !self.kept_seen) {
-            self.found.faults.push(Fault::NoHead { entry: kept.entry });
+            let entry = kept.entry;
+            faults.push(if gone(entry, entry) { Fault::HeadPruned { entry } } else { Fault::NoHead { entry } });
         }
-        let Verification { faults, .. } = &mut self.found;
+        for Gap { after, to } in &self.anchors {
+            if !gone(after + 1, *to) {
+                faults.push(Fault::NotPruned { entry: *to });
+            }
+        }
+        let inputs_to = pruned.as_ref().map_or(0, |told| told.inputs_to);
+        let missing = self.missing.into_iter().filter(|(entry, _)| *entry > inputs_to);
+        faults.extend(missing.map(|(entry, what)| Fault::Input { entry, what }));
+        faults.sort_by_key(|fault| fault.entry().unwrap_or(i64::MAX));
         for (what, rows, is_so) in IN_FORCE {
             compare(what, &read(file, rows)?, &read(&self.in_force, rows)?, *is_so, faults);
         }

@@ -36,6 +36,17 @@ pub(super) fn give(file: &Connection, cluster: &ClusterName, waiver: &Waiver, no
     Ok(())
 }
 
+/// Takes those away whose time is over.
+pub(super) fn let_go(file: &Connection, now: Time) -> rusqlite::Result<()> {
+    let mut all = file.prepare_cached("SELECT cluster, body FROM waivers ORDER BY cluster, what")?;
+    let all: Vec<(String, Waiver)> =
+        all.query_map([], |row| Ok((row.get(0)?, read_json(row, 1)?)))?.collect::<rusqlite::Result<_>>()?;
+    for (cluster, waiver) in all.iter().filter(|(_, waiver)| waiver.until <= now) {
+        lift(file, &ClusterName::new(cluster.as_str()), waiver)?;
+    }
+    Ok(())
+}
+
 /// Takes the waiver for the same away.
 pub(super) fn lift(file: &Connection, cluster: &ClusterName, waiver: &Waiver) -> rusqlite::Result<()> {
     file.prepare_cached("DELETE FROM waivers WHERE cluster = ?1 AND what = ?2")?

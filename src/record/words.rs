@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::entry::{EntryKind, RollCounts};
-use crate::model::{Action, Answer, GroupName, NodeName, time::words};
+use super::inputs::Inputs;
+use crate::model::{
+    Action, Answer, GroupName, NodeName,
+    time::{stamp, words},
+};
 
 impl EntryKind {
     /// The line's kind in one word: what its `kind` column says.
@@ -26,7 +30,16 @@ impl EntryKind {
             EntryKind::StopLifted { .. } => "stopLifted",
             EntryKind::Commanded { .. } => "commanded",
             EntryKind::Alarm { .. } => "alarm",
+            EntryKind::Pruned { .. } => "pruned",
             EntryKind::Converged { .. } => "converged",
+        }
+    }
+
+    /// What it rested on, where it is a decision.
+    pub fn inputs(&self) -> Option<&Inputs> {
+        match self {
+            EntryKind::Intended { inputs, .. } | EntryKind::Decided { inputs, .. } => Some(inputs),
+            _ => None,
         }
     }
 
@@ -89,7 +102,7 @@ impl EntryKind {
     /// True for what people want to read as it happens; the rest is for the record.
     pub fn is_news(&self) -> bool {
         match self {
-            EntryKind::Claimed { .. } => false,
+            EntryKind::Claimed { .. } | EntryKind::Pruned { .. } => false,
             // That it was begun is told by the answer; by whose leave, only here.
             EntryKind::Intended { waived, .. } => !waived.is_empty(),
             _ => true,
@@ -115,8 +128,8 @@ impl fmt::Display for EntryKind {
             EntryKind::Outcome { action, failure: Some(failure), took } => {
                 write!(f, "  failed after {}: {action}: {failure}", words(*took))
             }
-            EntryKind::Decided { decision, holds } if holds.is_empty() => write!(f, "{decision}"),
-            EntryKind::Decided { decision, holds } => write!(f, "{decision}: {}", holds.join("; ")),
+            EntryKind::Decided { decision, holds, .. } if holds.is_empty() => write!(f, "{decision}"),
+            EntryKind::Decided { decision, holds, .. } => write!(f, "{decision}: {}", holds.join("; ")),
             EntryKind::Failover { group, from, to } => {
                 let name = |node: &Option<NodeName>| node.as_ref().map_or("nowhere".to_owned(), ToString::to_string);
                 write!(f, "failover, not our doing: {group} from {} to {}", name(from), name(to))
@@ -132,6 +145,14 @@ impl fmt::Display for EntryKind {
             EntryKind::StopLifted { labels, by } => write!(f, "{by} lifted the stop cord for {}", whom(labels)),
             EntryKind::Commanded { what, by } => write!(f, "{by}: {what}"),
             EntryKind::Alarm { what } => write!(f, "ALARM: {what}"),
+            EntryKind::Pruned { lines, inputs_to, since } => {
+                let count: i64 = lines.iter().map(|(first, last)| last - first + 1).sum();
+                write!(f, "pruned since {}: {count} entries", stamp(*since))?;
+                if let (Some((first, _)), Some((_, last))) = (lines.first(), lines.last()) {
+                    write!(f, " from {first} to {last}")?;
+                }
+                if *inputs_to > 0 { write!(f, ", and inputs of entries up to {inputs_to}") } else { Ok(()) }
+            }
             EntryKind::Converged { counts } => write!(f, "roll ends; {counts}"),
         }
     }

@@ -71,7 +71,7 @@ fn other(value: Value, pick: usize) -> Value {
 }
 
 /// Tables of which every value matters to the audit.
-const TABLES: [&str; 5] = ["entries", "chain", "approvals", "waivers", "stops"];
+const TABLES: [&str; 6] = ["entries", "chain", "approvals", "waivers", "stops", "parts"];
 
 proptest! {
     #![proptest_config(Config::with_cases(128))]
@@ -97,6 +97,12 @@ proptest! {
         let changed = file.execute(&format!("UPDATE {table} SET {column} = ?1 WHERE rowid = ?2"), params![after, id]);
         // An id that another row has cannot be given.
         prop_assume!(changed.is_ok());
+        // Bits that fill up the last byte of what is compressed mean nothing.
+        let text = |value: &Value| match value {
+            Value::Blob(packed) if table == "parts" => std::io::read_to_string(flate2::read::ZlibDecoder::new(&**packed)).ok(),
+            _ => None,
+        };
+        prop_assume!(text(&before).is_none() || text(&before) != text(&after));
         let found = verify(home.path(), None);
         prop_assert!(!found.faults.is_empty(), "{table} {id}: {column} was {before:?}, and is {after:?}");
         if ["entries", "chain"].contains(&table) && column != "id" {
@@ -242,8 +248,12 @@ fn the_lines_of_an_older_record_are_taken_in_as_they_stand() {
     let home = tempfile::tempdir().unwrap();
     drop(written(home.path()));
     let file = by_hand(home.path());
-    // As the version before would have left it: no chain, and no line about the cord.
-    file.execute_batch("DROP TABLE chain; DELETE FROM entries WHERE cluster = '*'; PRAGMA user_version = 3").unwrap();
+    // As the version before would have left it: no chain, no line about the cord, and inputs of another kind.
+    file.execute_batch(
+        "DROP TABLE chain; DROP TABLE parts; DROP TABLE anchors; DELETE FROM entries WHERE cluster = '*';
+         UPDATE entries SET inputs = x'00' WHERE inputs IS NOT NULL; PRAGMA user_version = 3",
+    )
+    .unwrap();
     let before: i64 = file.query_row("SELECT max(id) FROM entries", [], |row| row.get(0)).unwrap();
     assert!(Store::open(home.path(), OpenMode::Read).is_err(), "a reader brings nothing up to date");
     let store = write(home.path());

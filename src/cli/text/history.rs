@@ -2,7 +2,7 @@
 
 use super::layout::{Column, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD};
-use crate::output::{Audited, Clusters, HistoryEntry, Recorded};
+use crate::output::{Audited, Clusters, HistoryEntry, PrunedOut, Recorded};
 
 /// All records.
 pub fn text(document: &Clusters<Recorded>) -> String {
@@ -35,7 +35,7 @@ const FAULTS: usize = 10;
 
 /// Whether the record is as it was written.
 pub fn verified(document: &Audited) -> String {
-    let Audited { whole, entries, taken_in, head, faults } = document;
+    let Audited { whole, entries, taken_in, head, pruned, faults } = document;
     let mut text = if *whole {
         format!("{GOOD}the record is as it was written{GOOD:#}: {entries} entries, each follows the one before it\n")
     } else {
@@ -50,6 +50,17 @@ pub fn verified(document: &Audited) -> String {
     if let Some(last) = taken_in {
         text.push_str(&format!(
             "{FAINT}entries up to {last} are older than the chain: of them, it shows what was changed since it began\n{FAINT:#}"
+        ));
+    }
+    if let Some(PrunedOut { entry, since, last, entries, entries_to, inputs_to }) = pruned {
+        let lines = entries_to.map(|to| format!("{entries} entries up to {to}"));
+        let inputs = inputs_to.map(|to| format!("inputs of entries up to {to}"));
+        let all: Vec<_> = [lines, inputs].into_iter().flatten().collect();
+        text.push_str(&format!(
+            "{FAINT}pruned between {} and {}, as entry {entry} says: {}\n{FAINT:#}",
+            stamp(*since),
+            stamp(*last),
+            all.join("; ")
         ));
     }
     if let Some(head) = head.as_ref().filter(|_| *whole) {

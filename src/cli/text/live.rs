@@ -20,7 +20,9 @@ impl Live {
     /// The lines of one event, without a newline at the end; nothing for what is of no interest as it happens.
     pub fn lines(&mut self, entry: &Entry) -> Option<String> {
         let (word, style, texts) = match &entry.what {
-            EntryKind::Claimed { .. } | EntryKind::Answered { answer: Answer::Accepted, .. } => return None,
+            EntryKind::Claimed { .. }
+            | EntryKind::Pruned { .. }
+            | EntryKind::Answered { answer: Answer::Accepted, .. } => return None,
             EntryKind::Decided { decision, .. } if decision == "act" || decision == "converged" => return None,
             EntryKind::RollStarted { counts } => ("roll", HEAD, vec![counts.to_string()]),
             EntryKind::Intended { action, waived, .. } => {
@@ -39,7 +41,7 @@ impl Live {
             EntryKind::Outcome { action, failure: Some(failure), took } => {
                 ("failed", BAD, vec![format!("{action} {FAINT}({}){FAINT:#}: {failure}", time::words(*took))])
             }
-            EntryKind::Decided { decision, holds } => {
+            EntryKind::Decided { decision, holds, .. } => {
                 let word = if decision == "blocked" { "blocked" } else { "wait" };
                 (word, WARN, if holds.is_empty() { vec![decision.clone()] } else { holds.clone() })
             }

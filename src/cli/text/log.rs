@@ -27,7 +27,9 @@ pub fn entry(entry: &Entry) {
     }
     match what {
         EntryKind::Alarm { .. } => say!(Level::ERROR),
-        EntryKind::Answered { answer: Answer::Accepted, .. } | EntryKind::Claimed { .. } => say!(Level::DEBUG),
+        EntryKind::Answered { answer: Answer::Accepted, .. } | EntryKind::Claimed { .. } | EntryKind::Pruned { .. } => {
+            say!(Level::DEBUG);
+        }
         EntryKind::Answered { .. }
         | EntryKind::Outcome { failure: Some(_), .. }
         | EntryKind::ApprovalVoid { .. }

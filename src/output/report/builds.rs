@@ -6,11 +6,9 @@ use serde::Deserialize;
 
 use super::{Build, SinceIs};
 use crate::model::{Action, ActionKind, Spread, Time};
-use crate::record::{EntryKind, Recorded};
+use crate::record::{EntryKind, Inputs, Recorded};
 
 /// What a report reads of the inputs of an intention.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct Look {
     observation: Seen,
     forecast: Vec<(ActionKind, Spread)>,
@@ -35,6 +33,13 @@ enum Version {
 }
 
 impl Look {
+    /// Nothing, if it cannot be read.
+    pub fn read(inputs: &Inputs) -> Option<Self> {
+        let observation = serde_json::from_str(inputs.get("observation")?).ok()?;
+        let forecast = inputs.get("forecast").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        Some(Self { observation, forecast })
+    }
+
     /// How long such an action was expected to take.
     pub fn predicted(&self, kind: ActionKind) -> Option<Spread> {
         self.forecast.iter().find(|(of, _)| *of == kind).map(|(_, spread)| *spread)
