@@ -26,6 +26,8 @@ pub struct Fleet {
     /// When each sleeping loop wakes.
     queue: BTreeSet<(Time, ClusterName)>,
     rules: RuleSet,
+    /// Whether the record keeps what decisions of clusters that are taken in from now on rest on.
+    pub keeps_inputs: bool,
     /// Grows whenever the facts change in more than their ages.
     version: u64,
 }
@@ -53,7 +55,14 @@ pub enum Step {
 impl Fleet {
     /// No clusters yet.
     pub fn new(rules: RuleSet) -> Self {
-        Self { slots: BTreeMap::new(), facts: FleetFacts::default(), queue: BTreeSet::new(), rules, version: 0 }
+        Self {
+            slots: BTreeMap::new(),
+            facts: FleetFacts::default(),
+            queue: BTreeSet::new(),
+            rules,
+            keeps_inputs: true,
+            version: 0,
+        }
     }
 
     /// Takes a cluster in, to be looked at now.
@@ -68,7 +77,7 @@ impl Fleet {
     ) {
         let name = cluster.name.clone();
         let memory = Memory::new(&name);
-        let turn = Turn::new(
+        let mut turn = Turn::new(
             Arc::clone(cluster),
             Arc::clone(revision),
             Arc::new(forecast),
@@ -77,6 +86,7 @@ impl Fleet {
             history,
             memory,
         );
+        turn.keeps_inputs = self.keeps_inputs;
         self.let_go(&name);
         self.slots.insert(name.clone(), Slot { turn, wake: Wake::Due(now), wakes_at: now, again: false });
         self.queue.insert((now, name));

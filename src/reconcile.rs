@@ -7,8 +7,10 @@
 //! Absent on purpose: tokio, drivers, files. Nothing that a turn remembers ([`memory`]) keeps a cluster safe.
 
 mod claim;
+mod inputs;
 pub mod memory;
 mod notes;
+pub mod replay;
 mod unclaimed;
 
 use std::sync::Arc;
@@ -21,8 +23,10 @@ use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Per
 use crate::model::time::{between, later, shifted};
 use crate::model::{Action, Answer, Claim, Hold, Known, RuleName, Time};
 use crate::observed::{Observation, SideEffect};
-use crate::plan::{self, Decision};
+use crate::plan::Decision;
 use crate::record::{Entry, EntryKind, Inputs};
+
+use inputs::Basis;
 
 pub use memory::{LastLook, Memory};
 
@@ -91,6 +95,11 @@ pub struct Around<'a> {
     pub now: Time,
 }
 
+/// What is foreseen before anything was asked for.
+fn nothing_asked() -> Known<Vec<SideEffect>> {
+    Known::unknown("nothing was asked for yet")
+}
+
 /// One cluster's loop.
 pub struct Turn {
     /// What the manifests want.
@@ -107,8 +116,10 @@ pub struct Turn {
     pub history: History,
     /// What it remembers besides, for telling people.
     pub memory: Memory,
-    /// Whether the record keeps what each judgement rested on, in full. Not worth its time where nobody reads it.
+    /// Whether the record keeps what each decision rested on, in full. Not worth its time where nobody reads it.
     pub keeps_inputs: bool,
+    /// What the action was decided on that is about to be judged.
+    decided_on: Inputs,
     stage: Stage,
     entries: Vec<Entry>,
 }
@@ -166,6 +177,7 @@ impl Turn {
             history,
             memory,
             keeps_inputs: true,
+            decided_on: Inputs::new(),
             stage: Stage::Asleep,
             entries: Vec::new(),
         }
@@ -249,10 +261,11 @@ impl Turn {
         if let Some(claim) = self.our_claim(&seen).filter(|_| self.must_claim_again()) {
             return self.claim_again(claim, &seen, around);
         }
-        let nothing = Known::unknown("nothing was asked for yet");
-        let decision = plan::decide(&self.facts(&seen, &nothing, around));
-        let decision = self.weigh_approvals(decision, &seen, around);
+        let decision = self.weigh_approvals(&seen, around);
         self.note_decision(&decision, &seen, around);
+        if matches!(decision, Decision::Act(_)) {
+            self.decided_on = self.inputs(&Basis::Decided, &seen, &nothing_asked(), around);
+        }
         let told = self.while_unclaimed(&decision, &seen, around);
         self.memory.last_look = Some(LastLook { seen: Arc::new(seen), decision: Arc::new(told) });
         let Some(seen) = self.memory.last_look.as_ref().map(|l| Arc::clone(&l.seen)) else { return self.look() };
@@ -300,22 +313,16 @@ impl Turn {
         let facts = self.facts(seen, foreseen, around);
         match guard::judge(action.clone(), &facts) {
             Ok(permit) => {
-                let waived = guard::waived(permit.action(), &facts);
-                let inputs = if self.keeps_inputs { notes::inputs(&facts) } else { Inputs::new() };
-                self.say(
-                    around.now,
-                    EntryKind::Intended {
-                        action: permit.action().clone(),
-                        rules: notes::rules_asked(permit.action(), self.rules),
-                        waived,
-                        inputs,
-                    },
-                );
+                let intended = notes::intended(permit.action(), &facts);
+                let mut inputs = self.inputs(&Basis::Begun, seen, foreseen, around);
+                inputs.append(&mut inputs::as_decided(std::mem::take(&mut self.decided_on)));
+                self.say(around.now, intended.resting_on(inputs));
                 self.stage = Stage::Intending(permit);
                 Effect::Record(std::mem::take(&mut self.entries))
             }
             Err(holds) => {
-                self.say_refused(&action, &holds, around);
+                let inputs = self.inputs(&Basis::Refused { action: action.clone() }, seen, foreseen, around);
+                self.say_refused(&action, &holds, inputs, around);
                 let wake = self.memory.try_again(around.now);
                 self.close(wake, around)
             }
@@ -416,16 +423,12 @@ impl Turn {
         self.entries.push(Entry { cluster: self.desired.name.clone(), at, revision: Arc::clone(&self.revision), what });
     }
 
-    fn say_refused(&mut self, action: &Action, holds: &[Hold], around: Around<'_>) {
+    fn say_refused(&mut self, action: &Action, holds: &[Hold], inputs: Inputs, around: Around<'_>) {
         self.memory.misses += 1;
         self.memory.trouble = Some(format!("{action} was not permitted on the look just before it"));
-        let decided = EntryKind::Decided {
-            decision: format!("refused {action}"),
-            holds: holds.iter().map(ToString::to_string).collect(),
-            inputs: Inputs::new(),
-        };
+        let decided = notes::refused(action, holds);
         if self.memory.is_news(&decided) {
-            self.say(around.now, decided);
+            self.say(around.now, decided.resting_on(inputs));
         }
     }
 }

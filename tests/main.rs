@@ -21,6 +21,7 @@ mod pacemaker;
 mod parallel;
 mod record;
 mod releases;
+mod replay;
 mod report;
 mod scenarios;
 mod server;

@@ -46,7 +46,7 @@ fn told(lines: Vec<(u64, EntryKind)>, versions: impl Fn(i64) -> [(&'static str, 
         let node = |(name, version): (&str, &str)| {
             let installed = match version {
                 "" => serde_json::json!({"unknown": {"why": "no answer"}}),
-                version => serde_json::json!({"known": {"value": version, "at": at(0)}}),
+                version => serde_json::json!({"known": {"value": format!("8.3.0.{version}"), "at": at(0)}}),
             };
             (name.to_owned(), serde_json::json!({"installed": {"exchange": installed}}))
         };
@@ -54,7 +54,7 @@ fn told(lines: Vec<(u64, EntryKind)>, versions: impl Fn(i64) -> [(&'static str, 
         let second = lines.iter().find(|line| line.id == id)?.entry.at;
         let spread = serde_json::json!({"median": {"secs": 8, "nanos": 0}, "p95": {"secs": 30, "nanos": 0}});
         let observation = serde_json::json!({"at": second, "nodes": nodes}).to_string();
-        let forecast = serde_json::json!([["Handoff", spread]]).to_string();
+        let forecast = serde_json::json!({"byKind": {"Handoff": spread}, "byGroup": []}).to_string();
         Some(Inputs::from([("observation".into(), observation.into()), ("forecast".into(), forecast.into())]))
     };
     Reported::new("mbx", &lines, look)
@@ -79,7 +79,7 @@ fn a_build_is_as_old_as_its_installation_or_as_the_first_look_that_saw_it() {
     let versions = |id| if id < 6 { stale(id) } else { [("A", if id == 7 { "" } else { "7" }), ("B", "8")] };
     let builds = told(lines, versions).builds;
     let all: Vec<_> = builds.iter().map(|b| (b.node.as_str(), b.versions["exchange"].as_deref(), b.since)).collect();
-    assert_eq!(all, [("A", Some("7"), at(1)), ("B", Some("8"), at(130))]);
+    assert_eq!(all, [("A", Some("8.3.0.7"), at(1)), ("B", Some("8.3.0.8"), at(130))]);
     assert_eq!(builds.iter().map(|b| b.since_is).collect::<Vec<_>>(), [SinceIs::FirstSeen, SinceIs::Installed]);
     assert_eq!(builds.iter().map(|b| b.rollup.as_deref()).collect::<Vec<_>>(), [None, Some("ru8")]);
 

@@ -41,6 +41,8 @@ use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::{Command, RuleSet};
 use rollward::model::time::between;
 use rollward::model::{ClusterName, Holder, NodeName, RuleName, Time};
+use rollward::reconcile::replay;
+use rollward::record::EntryKind;
 use serde::Deserialize;
 
 use badness::{badness, begun_outside};
@@ -153,8 +155,23 @@ fn tell(file: &Path) -> (String, Vec<String>) {
     }
     let Some(desired) = desired else { return (story, Vec::new()) };
     let (simulated, mut wrong) = tell_under(RuleSet::ALL, &scenario, &desired, file, &mut story);
+    wrong.extend(not_the_same_again(&simulated));
     tell_without(&simulated, &scenario, &desired, file, &mut story, &mut wrong);
     (story, wrong)
+}
+
+/// Decisions that do not come out the same, byte for byte, from what the journal says that they rested on.
+fn not_the_same_again(simulated: &Simulated) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for entry in &simulated.journal {
+        let Some(inputs) = entry.what.inputs() else { continue };
+        let json = |what: &EntryKind| serde_json::to_string(what).expect("a line of the journal is JSON");
+        let again = replay::again(inputs).map_or_else(|why| why.to_string(), |again| json(&again));
+        if again != json(&entry.what) {
+            wrong.push(format!("decided {}, and when decided again {again}", json(&entry.what)));
+        }
+    }
+    wrong
 }
 
 /// Whether a scenario goes otherwise under these rules than it is expected to go.
@@ -178,6 +195,7 @@ fn tell_under(
 ) -> (Simulated, Vec<String>) {
     let mut wrong = Vec::new();
     let mut simulated = open(desired, rules);
+    simulated.keep_inputs();
     story.push_str("plan\n");
     let planned = tell_plans(&mut simulated, desired, story, &mut wrong);
     let end = run(&mut simulated, scenario, file);

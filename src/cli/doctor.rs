@@ -54,7 +54,7 @@ fn check(name: &str, state: CheckState, evidence: impl Into<String>, fix: Option
     Check { name: name.into(), state, evidence: evidence.into(), fix }
 }
 
-fn manifest(desired: &Cluster) -> Check {
+pub(super) fn manifest(desired: &Cluster) -> Check {
     match &desired.broken {
         None => check("manifest", CheckState::Good, desired.place.to_string(), None),
         Some(broken) => {
@@ -63,7 +63,7 @@ fn manifest(desired: &Cluster) -> Check {
     }
 }
 
-fn state_folder(dir: &Path) -> Check {
+pub(super) fn state_folder(dir: &Path) -> Check {
     let name = "state-folder";
     match Store::open(dir, OpenMode::Read) {
         Ok(store) => check(name, CheckState::Good, store.path().display().to_string(), None),

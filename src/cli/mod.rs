@@ -9,8 +9,10 @@ mod text;
 mod ask;
 mod live;
 mod load;
+mod secrets;
 
 mod approve;
+mod bundle;
 mod doctor;
 mod explain;
 mod history;
@@ -19,6 +21,7 @@ mod observe;
 mod package;
 mod plan;
 mod release;
+mod replay;
 mod report;
 mod retry;
 mod run;
@@ -98,8 +101,10 @@ enum Command {
     Explain(explain::Explain),
     History(history::History),
     Report(report::ReportArgs),
+    Replay(replay::Replay),
     Observe(observe::Observe),
     Doctor(doctor::Doctor),
+    Bundle(bundle::BundleArgs),
     Snapshot(snapshot::SnapshotArgs),
     Approve(approve::Approve),
     Stop(stop::Stop),
@@ -149,8 +154,10 @@ impl Command {
             Command::Explain(command) => command.run(global),
             Command::History(command) => command.run(global),
             Command::Report(command) => command.run(global),
+            Command::Replay(command) => command.run(global),
             Command::Observe(command) => command.run(global),
             Command::Doctor(command) => command.run(global),
+            Command::Bundle(command) => command.run(global),
             Command::Snapshot(command) => command.run(global),
             Command::Approve(command) => command.run(global),
             Command::Stop(command) => command.run(global),
@@ -166,6 +173,11 @@ impl Command {
             Command::Man(command) => command.run(Cli::command()),
         }
     }
+}
+
+/// Writes a document that is JSON whatever is asked for.
+fn print_all(text: &str) -> anyhow::Result<()> {
+    Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
 }
 
 /// The reader of our stdout has seen enough, as in `rollward history | head`.

@@ -37,13 +37,8 @@ impl SnapshotArgs {
         let text = serde_json::to_string_pretty(&snapshot)? + "\n";
         match &self.to {
             Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?,
-            None => print_all(&text)?,
+            None => super::print_all(&text)?,
         }
         Ok(Exit::Done)
     }
-}
-
-fn print_all(text: &str) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
 }

@@ -31,7 +31,7 @@ pub struct Desired {
 }
 
 /// A line of a manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
     /// The file, as it was named or found.
@@ -47,7 +47,8 @@ impl fmt::Display for Place {
 }
 
 /// Why a cluster's document cannot be trusted now: it finishes what is begun and starts nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Broken {
     /// What is wrong, in one line.
     pub why: String,
@@ -58,7 +59,8 @@ pub struct Broken {
 }
 
 /// One cluster, as meant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Cluster {
     /// Its name.
     pub name: ClusterName,
@@ -95,7 +97,8 @@ pub struct Cluster {
 }
 
 /// `rollward/approve: HASH`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ApprovalAnnotation {
     /// The hash of the sequence of handoffs that was shown.
     pub hash: String,
@@ -104,13 +107,17 @@ pub struct ApprovalAnnotation {
 }
 
 /// A driver's own part of a cluster's manifest. Only that driver reads it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DriverPart {
     /// The driver's name.
     pub name: Arc<str>,
-    /// Its part, already checked by it.
+    /// Its part, already checked by it. No decision reads it, and how a cluster is reached is nobody's business: it is kept
+    /// nowhere.
+    #[serde(skip)]
     pub spec: Arc<serde_json::Value>,
     /// A text that is the same for two documents that mean one real cluster.
+    #[serde(skip)]
     pub identity: Arc<str>,
 }
 
@@ -150,7 +157,8 @@ impl Topology {
 }
 
 /// A declared node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NodeSpec {
     /// Its target.
     pub rollup: Arc<Rollup>,
@@ -163,7 +171,8 @@ pub struct NodeSpec {
 }
 
 /// A declared group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct GroupSpec {
     /// What it is for.
     pub kind: GroupKind,
@@ -178,7 +187,8 @@ pub struct GroupSpec {
 }
 
 /// A package that somebody has downloaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PackageAt {
     /// The rollup it belongs to.
     pub rollup: RollupName,
@@ -264,7 +274,8 @@ pub enum Staging {
 }
 
 /// How roles are handed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HandoffPolicy {
     /// When.
     pub when: HandoffWhen,
@@ -279,7 +290,8 @@ pub struct HandoffPolicy {
 }
 
 /// A policy, as meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// Its name.
     pub name: PolicyName,
@@ -300,7 +312,8 @@ pub struct Policy {
 }
 
 /// Numbers of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Nodes that may be out at once, for any reason.
     pub max_unavailable: u32,
@@ -343,7 +356,8 @@ impl Default for Limits {
 }
 
 /// Limits across clusters.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FleetPolicy {
     /// Clusters in a roll at once.
     pub max_clusters_in_roll: u32,

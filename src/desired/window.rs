@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::model::Time;
 use crate::model::time::{between, later};
@@ -18,7 +19,8 @@ use crate::model::time::{between, later};
 /// A recurring span of local time, such as Saturday and Sunday from 01:00 to 05:00 in Paris.
 ///
 /// A window whose end is not after its start ends on the next day. Days are those on which it opens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Window {
     /// The weekdays on which it opens; index 0 is Monday.
     pub days: [bool; 7],
@@ -27,6 +29,7 @@ pub struct Window {
     /// When it closes.
     pub to: jiff::civil::Time,
     /// Whose clock.
+    #[serde(with = "jiff::fmt::serde::tz::required")]
     pub time_zone: TimeZone,
     /// True if nothing may begin inside it; denials win.
     pub deny: bool,

@@ -66,6 +66,13 @@ pub enum End {
     Killed,
 }
 
+/// A fleet of which nobody reads what decisions rested on, mostly.
+fn forgetful(rules: RuleSet) -> Fleet {
+    let mut fleet = Fleet::new(rules);
+    fleet.keeps_inputs = false;
+    fleet
+}
+
 impl Simulated {
     /// A fleet that has seen nothing yet, over worlds as they stand.
     pub fn new(
@@ -76,7 +83,7 @@ impl Simulated {
     ) -> Self {
         let now = worlds.values().map(Simulation::now).max().unwrap_or(Time::UNIX_EPOCH);
         let mut simulated = Self {
-            fleet: Fleet::new(rules),
+            fleet: forgetful(rules),
             worlds,
             started: now,
             now,
@@ -107,6 +114,16 @@ impl Simulated {
         Some(self.worlds.get_mut(name)?.observe_by(self.off, self.now))
     }
 
+    /// From now on, the journal keeps what decisions rest on.
+    pub fn keep_inputs(&mut self) {
+        self.fleet.keeps_inputs = true;
+        for name in self.desired.clusters.keys() {
+            if let Some(turn) = self.fleet.turn_mut(name) {
+                turn.keeps_inputs = true;
+            }
+        }
+    }
+
     /// Who is in charge.
     pub fn holder(&self) -> &Holder {
         &self.holder
@@ -114,7 +131,7 @@ impl Simulated {
 
     /// Kills the controller and starts another that remembers nothing: its state folder was deleted too.
     pub fn restart(&mut self) {
-        self.fleet = Fleet::new(self.rules);
+        self.fleet = forgetful(self.rules);
         self.effects_left = None;
         self.populate();
     }

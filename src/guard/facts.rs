@@ -61,7 +61,8 @@ pub fn waivers<'a>(desired: &'a Cluster, history: &'a History) -> impl Iterator<
 }
 
 /// What differs from stack to stack and a rule must know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DriverTraits {
     /// A paused node keeps the groups it owns until they are moved. If false, a pause drains it.
     pub pause_keeps_groups: bool,
@@ -72,22 +73,26 @@ pub struct DriverTraits {
 }
 
 /// What is known of the other clusters.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FleetFacts {
     /// Limits across clusters.
     pub policy: FleetPolicy,
     /// Every managed cluster, this one included.
     pub clusters: BTreeMap<ClusterName, ClusterFacts>,
     /// For every node that holds standby copies: the roles it holds them of, with their cluster. Declared relations.
+    #[serde(with = "crate::model::pairs")]
     pub sources_of: BTreeMap<NodeRef, BTreeSet<(ClusterName, GroupName)>>,
     /// Where each failure signature of each rollup was seen, on any cluster.
+    #[serde(with = "crate::model::pairs")]
     pub failures: BTreeMap<(RollupName, String), BTreeSet<NodeRef>>,
     /// Stop cords that are not in one cluster's own store: global ones, and committed ones with labels.
     pub stops: Vec<Stop>,
 }
 
 /// What other clusters need to know of one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClusterFacts {
     /// Where it is in its roll.
     pub roll: RollState,
@@ -106,7 +111,8 @@ pub struct ClusterFacts {
 }
 
 /// Where a cluster is in its roll.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum RollState {
     /// Not looked at yet, or no look could tell.
     Unknown,
@@ -122,7 +128,8 @@ pub enum RollState {
 }
 
 /// A stop cord outside a cluster's own store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Stop {
     /// Why, in a person's words.
     pub why: String,
@@ -136,7 +143,8 @@ pub struct Stop {
 
 /// What this controller remembers of a cluster. When it is lost, predictions widen and approvals void; no safety
 /// hangs on it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct History {
     /// Who we are.
     pub holder: Holder,
@@ -191,11 +199,13 @@ pub struct PlannedHandoff {
 }
 
 /// How long actions take, and on what that rests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Forecast {
     /// Per kind of action.
     pub by_kind: BTreeMap<ActionKind, Spread>,
     /// Per kind of action and group, where it is known more exactly.
+    #[serde(with = "crate::model::pairs")]
     pub by_group: BTreeMap<(ActionKind, GroupName), Spread>,
 }
 

@@ -4,6 +4,7 @@
 //! plan: its independence lies in the fresh look that it judges on, in the checks that the permit carries to the node,
 //! and in the simulator's own truth.
 
+mod concern;
 mod facts;
 mod permit;
 mod rules;
@@ -12,6 +13,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use concern::concerning;
 pub use facts::{
     Approval, ClusterFacts, Command, DriverTraits, Facts, FleetFacts, Forecast, History, PlannedHandoff, RollState,
     Stop, roll_has_begun, waivers,

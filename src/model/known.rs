@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::time::Time;
 
@@ -10,7 +10,7 @@ use super::time::Time;
 ///
 /// There is deliberately no default, no `unwrap_or` and no way to an `Option`: a reader must either match on both
 /// variants or say which way ignorance falls, by [`Known::surely`] or [`Known::possibly`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Known<T> {
     /// It was seen.

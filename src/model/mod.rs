@@ -8,6 +8,7 @@ mod hex;
 pub mod hold;
 pub mod known;
 pub mod names;
+pub mod pairs;
 pub mod rollup;
 pub mod time;
 pub mod version;

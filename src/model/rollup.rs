@@ -69,7 +69,7 @@ pub enum RebootRule {
 }
 
 /// One package of a rollup.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RollupPackage {
     /// As the package manager knows it.
@@ -83,7 +83,7 @@ pub struct RollupPackage {
 }
 
 /// A rollup, as meant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollup {
     /// Its name.

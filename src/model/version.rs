@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::rollup::InstallKind;
 
@@ -98,8 +99,41 @@ impl fmt::Debug for Version {
     }
 }
 
+/// What stands before a version of a package manager's where it is kept, so that it is read as what it was.
+const KEPT: [(&str, InstallKind); 2] = [("deb=", InstallKind::Deb), ("rpm=", InstallKind::Rpm)];
+
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        match self {
+            Version::Quad(_) => to.collect_str(self),
+            Version::Deb(_) => to.collect_str(&format_args!("deb={self}")),
+            Version::Rpm(_) => to.collect_str(&format_args!("rpm={self}")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let of_manager = KEPT.iter().find_map(|(mark, kind)| Some((*kind, text.strip_prefix(mark)?)));
+        let (kind, version) = of_manager.unwrap_or((InstallKind::Msp, &text));
+        Version::parse(kind, version).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_as_what_it_was() {
+        // Each of them could be another's.
+        for (kind, text) in
+            [(InstallKind::Msp, "8.3.83.6"), (InstallKind::Deb, "8.3.83.6"), (InstallKind::Rpm, "8.3.83.6")]
+        {
+            let version = Version::parse(kind, text).expect("a version");
+            let kept = serde_json::to_string(&version).expect("text");
+            assert_eq!(serde_json::from_str::<Version>(&kept).expect("as it was kept"), version);
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::model::{
 pub use effect::{Proof, SideEffect, SideEffectKind};
 
 /// What was seen of one cluster at one time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observation {
     /// Which cluster.
@@ -39,7 +39,7 @@ pub struct Observation {
 }
 
 /// The membership as one node sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct View {
     /// The node that was asked.
@@ -53,7 +53,7 @@ pub struct View {
 }
 
 /// The votes of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Quorum {
     /// True for a host that is no cluster, to which the rule does not apply.
@@ -80,7 +80,7 @@ pub enum Membership {
 }
 
 /// A node as it was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
     /// Whether it is a member.
@@ -210,7 +210,7 @@ pub struct Verified {
 }
 
 /// A group as it was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// Whether users are served by it, if the stack itself makes that certain.
@@ -271,7 +271,7 @@ impl GroupState {
 }
 
 /// A standby copy as seen from its source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StandbyCopy {
     /// The machine that holds it.

@@ -7,6 +7,7 @@
 //! What people read is made from the same documents, so the two cannot disagree.
 
 mod audit;
+mod bundle;
 mod certificate;
 mod commanded;
 mod doctor;
@@ -16,6 +17,7 @@ mod hold;
 mod look;
 mod observe;
 mod plan;
+mod replay;
 mod report;
 mod run;
 mod schemas;
@@ -26,6 +28,7 @@ mod validate;
 mod waiver;
 
 pub use audit::*;
+pub use bundle::*;
 pub use certificate::*;
 pub use commanded::*;
 pub use doctor::*;
@@ -34,6 +37,7 @@ pub use history::*;
 pub use hold::*;
 pub use observe::*;
 pub use plan::*;
+pub use replay::*;
 pub use report::*;
 pub use run::*;
 pub use schemas::*;

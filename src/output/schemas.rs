@@ -3,8 +3,8 @@
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 use super::{
-    Audited, Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Report, Sheet, Status,
-    Validation,
+    Audited, Bundle, Clusters, Commanded, Doctored, Explained, Observed, Planned, Ran, Recorded, Replayed, Report,
+    Sheet, Status, Validation,
 };
 use crate::simulate::SimulateReport;
 
@@ -17,12 +17,14 @@ pub struct Output {
 
 /// Every output.
 pub static OUTPUTS: &[Output] = &[
+    Output { name: "bundle", make: of::<Bundle> },
     Output { name: "commanded", make: of::<Clusters<Commanded>> },
     Output { name: "doctor", make: of::<Clusters<Doctored>> },
     Output { name: "explain", make: of::<Clusters<Explained>> },
     Output { name: "history", make: of::<Clusters<Recorded>> },
     Output { name: "observe", make: of::<Clusters<Observed>> },
     Output { name: "plan", make: of::<Clusters<Planned>> },
+    Output { name: "replay", make: of::<Clusters<Replayed>> },
     Output { name: "report", make: of::<Report> },
     Output { name: "run", make: of::<Clusters<Ran>> },
     Output { name: "sheet", make: of::<Clusters<Sheet>> },

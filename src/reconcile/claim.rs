@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use super::inputs::Basis;
 use super::memory::HEARTBEAT;
-use super::{Around, Effect, Stage, Turn, Wake};
+use super::{Around, Effect, Stage, Turn, Wake, nothing_asked};
 use crate::guard;
 use crate::model::time::{between, later};
 use crate::model::{Action, Claim, Known, MarkKind, Time};
@@ -25,7 +26,9 @@ impl Turn {
                 Effect::Claim { expected, wanted: Some(wanted) }
             }
             Err(hold) => {
-                self.say_refused(&action, std::slice::from_ref(&hold), around);
+                let basis = Basis::Unclaimable { action: action.clone() };
+                let inputs = self.inputs(&basis, seen, &nothing_asked(), around);
+                self.say_refused(&action, std::slice::from_ref(&hold), inputs, around);
                 // If the claim's holder is gone, time alone ends it.
                 let wake = match self.memory.foreign_claim_ends() {
                     Some(at) => Wake::Due(at.max(later(around.now, self.memory.soon(around.now)))),
@@ -67,7 +70,7 @@ impl Turn {
         let why = answer.err().unwrap_or_else(|| "it was given up".to_owned());
         self.memory.trouble = Some(format!("the cluster could not be claimed: {why}"));
         self.memory.misses += 1;
-        self.say_unclaimed(&why, around.now);
+        self.say_unclaimed(&why, around);
         self.close(Wake::Due(later(around.now, self.memory.soon(around.now))), around)
     }
 
@@ -149,7 +152,7 @@ impl Turn {
 
     /// A claim of an earlier life of ours is claimed anew: another may have acted since.
     pub(super) fn holds_claim(&self, action: &Action, seen: &Observation, around: Around<'_>) -> bool {
-        let nothing = Known::unknown("nothing was asked for yet");
+        let nothing = nothing_asked();
         let facts = self.facts(seen, &nothing, around);
         guard::claim_on_node(action, &facts).is_some()
             || (self.history.claimed_at.is_some() && plan::needs_claim(&facts).is_none())

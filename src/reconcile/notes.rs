@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use super::inputs::Basis;
 use super::memory::{Pending, Roll, SILENCE};
-use super::{Around, Turn};
+use super::{Around, Turn, nothing_asked};
 use crate::desired::NodeSpec;
-use crate::guard::{Approval, Facts, PlannedHandoff, RuleSet};
+use crate::guard::{self, Approval, Facts, PlannedHandoff, RuleSet};
 use crate::model::time::{between, later, words};
 use crate::model::{
     Action, ActionKind, Answer, GroupName, Hold, Known, NodeName, Phase, RuleName, Standing, Time, Waiver,
@@ -247,30 +248,17 @@ impl Turn {
         if matches!(decision, Decision::Act(_)) {
             return;
         }
-        let (word, holds) = (decision.word(), decision.holds());
-        let mut grouped: Vec<(&Hold, String, Vec<String>)> = Vec::new();
-        for hold in holds {
-            let subject = hold.subject.to_string();
-            let of_each = impersonal(&hold.release.what, &subject);
-            match grouped.iter_mut().find(|(first, same, _)| first.rule == hold.rule && *same == of_each) {
-                Some((.., subjects)) => subjects.push(subject),
-                None => grouped.push((hold, of_each, vec![subject])),
-            }
-        }
-        let reasons = grouped.into_iter().map(|(first, of_each, subjects)| {
-            let what = if subjects.len() == 1 { &first.release.what } else { &of_each };
-            format!("{} holds {}: {what}", first.rule, subjects.join(", "))
-        });
-        let reasons = reasons.collect();
+        let holds = decision.holds();
         // While an action is under way the reason to wait is the action, and that was told.
         if holds.iter().all(|h| h.rule == RuleName::InProgress) && !holds.is_empty() {
             return;
         }
-        let decided = EntryKind::Decided { decision: word.to_owned(), holds: reasons, inputs: Inputs::new() };
+        let decided = decided(decision);
         // The end of a roll is told with its counts already.
         let told = matches!(self.entries.last(), Some(last) if matches!(last.what, EntryKind::Converged { .. }));
         if self.memory.is_news(&decided) && !told {
-            self.say(around.now, decided);
+            let inputs = self.inputs(&Basis::Decided, seen, &nothing_asked(), around);
+            self.say(around.now, decided.resting_on(inputs));
         }
     }
 
@@ -349,25 +337,28 @@ impl Turn {
 
     /// The whole plan from a look, as `plan` would show it.
     pub fn plan(&self, seen: &Observation, around: Around<'_>) -> Plan {
-        let nothing = Known::unknown("nothing was asked for yet");
+        let nothing = nothing_asked();
         plan::plan(&self.facts(seen, &nothing, around))
     }
 
     /// The fewest handoffs that are left from a look on.
     pub fn optimum(&self, seen: &Observation, around: Around<'_>) -> u32 {
-        let nothing = Known::unknown("nothing was asked for yet");
+        let nothing = nothing_asked();
         plan::optimum(&self.facts(seen, &nothing, around))
     }
 
-    /// Takes up a committed approval of exactly this plan, and drops approvals of others. What is decided is decided
-    /// anew if an approval was taken up.
-    pub(super) fn weigh_approvals(&mut self, decision: Decision, seen: &Observation, around: Around<'_>) -> Decision {
-        if !decision.holds().iter().any(|h| h.rule == RuleName::Approval) {
+    /// What to do next. A committed approval of exactly this plan is taken up, and approvals of others are dropped; then it
+    /// is decided anew.
+    pub(super) fn weigh_approvals(&mut self, seen: &Observation, around: Around<'_>) -> Decision {
+        let nothing = nothing_asked();
+        let (decision, plan) = decide(&self.facts(seen, &nothing, around));
+        let Some(plan) = plan else { return decision };
+        let void: Vec<Approval> = std::mem::take(&mut self.history.approvals);
+        let annotated = self.desired.approve.as_ref().filter(|a| a.hash == plan.hash && !plan.sequence.is_empty());
+        if void.is_empty() && annotated.is_none() {
             return decision;
         }
-        let plan = self.plan(seen, around);
-        let decision = decision.naming(&plan.hash);
-        let void: Vec<Approval> = std::mem::take(&mut self.history.approvals);
+        let by = annotated.map(|a| a.place.to_string());
         for approval in void {
             let why = format!(
                 "the handoffs still to come are no longer those that were approved; now they are plan {}",
@@ -375,14 +366,10 @@ impl Turn {
             );
             self.say(around.now, EntryKind::ApprovalVoid { hash: approval.hash, why });
         }
-        let annotated = self.desired.approve.as_ref().is_some_and(|a| a.hash == plan.hash);
-        if !annotated || plan.sequence.is_empty() {
-            return decision;
+        if let Some(by) = by {
+            self.approve(&plan, by, None, around.now);
         }
-        let by = self.desired.approve.as_ref().map(|a| a.place.to_string()).unwrap_or_default();
-        self.approve(&plan, by, None, around.now);
-        let nothing = Known::unknown("nothing was asked for yet");
-        plan::decide(&self.facts(seen, &nothing, around))
+        decide(&self.facts(seen, &nothing, around)).0
     }
 
     /// Voids the foreign claim that was seen, because a person says that its holder is gone.
@@ -439,25 +426,52 @@ fn impersonal(what: &str, subject: &str) -> String {
     words.concat()
 }
 
-/// Everything that a decision and its judgement rested on: each part as JSON.
-pub(super) fn inputs(facts: &Facts<'_>) -> Inputs {
-    let mut inputs = Inputs::new();
-    let mut keep = |what: &str, part: Result<String, serde_json::Error>| {
-        let text = part.unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string()));
-        inputs.insert(what.into(), text.into());
-    };
-    let forecast: Vec<_> = facts.forecast.by_kind.iter().collect();
-    keep("observation", serde_json::to_string(facts.seen));
-    keep("forecast", serde_json::to_string(&forecast));
-    keep("now", serde_json::to_string(&facts.now));
-    keep("foreseen", serde_json::to_string(facts.foreseen));
-    keep("approvals", serde_json::to_string(&facts.history.approvals));
-    keep("waivers", serde_json::to_string(&facts.waivers().collect::<Vec<_>>()));
-    inputs
+/// What to do next, with the hash of the plan in what is said of approvals; and the plan, where it was needed for that.
+pub(super) fn decide(facts: &Facts<'_>) -> (Decision, Option<Plan>) {
+    let decision = plan::decide(facts);
+    if !decision.holds().iter().any(|h| h.rule == RuleName::Approval) {
+        return (decision, None);
+    }
+    let plan = plan::plan(facts);
+    (decision.naming(&plan.hash), Some(plan))
+}
+
+/// A decision, as the journal says it.
+pub(super) fn decided(decision: &Decision) -> EntryKind {
+    let mut grouped: Vec<(&Hold, String, Vec<String>)> = Vec::new();
+    for hold in decision.holds() {
+        let subject = hold.subject.to_string();
+        let of_each = impersonal(&hold.release.what, &subject);
+        match grouped.iter_mut().find(|(first, same, _)| first.rule == hold.rule && *same == of_each) {
+            Some((.., subjects)) => subjects.push(subject),
+            None => grouped.push((hold, of_each, vec![subject])),
+        }
+    }
+    let reasons = grouped.into_iter().map(|(first, of_each, subjects)| {
+        let what = if subjects.len() == 1 { &first.release.what } else { &of_each };
+        format!("{} holds {}: {what}", first.rule, subjects.join(", "))
+    });
+    EntryKind::Decided { decision: decision.word().to_owned(), holds: reasons.collect(), inputs: Inputs::new() }
+}
+
+/// That an action is not allowed on the look just before it, as the journal says it.
+pub(super) fn refused(action: &Action, holds: &[Hold]) -> EntryKind {
+    let holds = holds.iter().map(ToString::to_string).collect();
+    EntryKind::Decided { decision: format!("refused {action}"), holds, inputs: Inputs::new() }
+}
+
+/// That an action is allowed, and will be begun, as the journal says it.
+pub(super) fn intended(action: &Action, facts: &Facts<'_>) -> EntryKind {
+    EntryKind::Intended {
+        action: action.clone(),
+        rules: rules_asked(action, facts.rules),
+        waived: guard::waived(action, facts),
+        inputs: Inputs::new(),
+    }
 }
 
 /// The names of the rules that judged an action.
-pub(super) fn rules_asked(action: &Action, rules: RuleSet) -> Vec<String> {
+fn rules_asked(action: &Action, rules: RuleSet) -> Vec<String> {
     rules.judging(action).map(|r| r.name.to_string()).collect()
 }
 

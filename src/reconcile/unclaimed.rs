@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::{Around, Turn};
+use super::inputs::Basis;
+use super::{Around, LastLook, Turn, nothing_asked};
 use crate::guard;
-use crate::model::Time;
+use crate::model::Hold;
 use crate::observed::Observation;
 use crate::plan::Decision;
 use crate::record::{EntryKind, Inputs};
@@ -23,19 +24,26 @@ impl Turn {
     }
 
     /// Says, once, that the cluster could not be claimed, and holds what is to be done in it.
-    pub(super) fn say_unclaimed(&mut self, why: &str, now: Time) {
-        let Some(look) = &mut self.memory.last_look else { return };
-        let hold = guard::unclaimed(&look.seen, why, now);
+    pub(super) fn say_unclaimed(&mut self, why: &str, around: Around<'_>) {
+        let Some(seen) = self.memory.last_look.as_ref().map(|look| Arc::clone(&look.seen)) else { return };
+        let hold = guard::unclaimed(&seen, why, around.now);
         let decision = Decision::Wait { holds: vec![hold.clone()], until: None };
-        // The claim that was read last is left out: it may be another with every try of ours.
-        let reason =
-            format!("{} holds {}: it could not be claimed ({why}); {}", hold.rule, hold.subject, hold.release.what);
-        let (decision_word, holds) = (decision.word().to_owned(), vec![reason]);
-        let decided = EntryKind::Decided { decision: decision_word, holds, inputs: Inputs::new() };
-        look.decision = Arc::new(decision);
+        let held = held(&hold, why);
+        self.memory.last_look = Some(LastLook { seen: Arc::clone(&seen), decision: Arc::new(decision) });
         self.memory.unclaimed = Some(hold);
-        if self.memory.is_news(&decided) {
-            self.say(now, decided);
+        if self.memory.is_news(&held) {
+            let basis = Basis::Unclaimed { why: why.to_owned() };
+            let inputs = self.inputs(&basis, &seen, &nothing_asked(), around);
+            self.say(around.now, held.resting_on(inputs));
         }
     }
+}
+
+/// That the cluster could not be claimed, as the journal says it.
+pub(super) fn held(hold: &Hold, why: &str) -> EntryKind {
+    // The claim that was read last is left out: it may be another with every try of ours.
+    let reason =
+        format!("{} holds {}: it could not be claimed ({why}); {}", hold.rule, hold.subject, hold.release.what);
+    let held = Decision::Wait { holds: Vec::new(), until: None };
+    EntryKind::Decided { decision: held.word().to_owned(), holds: vec![reason], inputs: Inputs::new() }
 }

@@ -70,7 +70,8 @@ fn kept_hashes(file: &Connection) -> rusqlite::Result<BTreeMap<String, String>> 
     file.prepare_cached("SELECT path, hash FROM files")?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-pub(super) fn hash(text: &str) -> String {
+/// The SHA-256 of a text, in lower-case hexadecimal.
+pub fn hash(text: &str) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text.as_bytes()) {
         // Writing to a string cannot fail.

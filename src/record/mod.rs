@@ -28,6 +28,7 @@ mod verify;
 mod waivers;
 mod words;
 
+pub use blobs::hash as part_hash;
 pub use change::Change;
 pub use entry::{EVERY, Entry, EntryKind, RollCounts};
 pub use error::{OpenError, ReadError, WriteError};

@@ -43,6 +43,15 @@ impl EntryKind {
         }
     }
 
+    /// The same decision, with what it rested on.
+    #[must_use]
+    pub fn resting_on(mut self, rested: Inputs) -> Self {
+        if let EntryKind::Intended { inputs, .. } | EntryKind::Decided { inputs, .. } = &mut self {
+            *inputs = rested;
+        }
+        self
+    }
+
     /// The action it is about.
     pub fn action(&self) -> Option<&Action> {
         match self {

@@ -101,11 +101,6 @@ pub fn open(desired: &Arc<Desired>, rules: RuleSet) -> Result<Simulated, Simulat
 pub(super) fn over(desired: &Arc<Desired>, worlds: BTreeMap<ClusterName, Simulation>, rules: RuleSet) -> Simulated {
     let mut simulated = Simulated::new(Arc::clone(desired), worlds, Holder::from("simulate"), rules);
     simulated.weighs_handoffs = true;
-    for name in desired.clusters.keys() {
-        if let Some(turn) = simulated.fleet.turn_mut(name) {
-            turn.keeps_inputs = false;
-        }
-    }
     simulated
 }
 

@@ -10,6 +10,7 @@ pub(super) mod live;
 pub(super) mod log;
 pub(super) mod observe;
 pub(super) mod plan;
+pub(super) mod replay;
 pub(super) mod report;
 pub(super) mod run;
 pub(super) mod sheet;

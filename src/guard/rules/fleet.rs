@@ -86,7 +86,7 @@ fn slot_is_free(me: &ClusterName, fleet: &FleetFacts) -> Result<(), Hold> {
 }
 
 /// So many clusters of a fleet are shown as evidence; a thousand waiting ones would say no more.
-const SHOWN: usize = 5;
+pub(in crate::guard) const SHOWN: usize = 5;
 
 /// The canaries: the first by name, those labelled so before all others, with the standby clusters they depend on.
 fn canaries_are_done(me: &ClusterName, fleet: &FleetFacts) -> Result<(), Hold> {

@@ -39,6 +39,7 @@ mod table;
 pub(super) use duty::is_only_way_up;
 pub(crate) use fence::{claim_on_node, under_way};
 pub use fence::{claimable, unclaimed};
+pub(super) use fleet::SHOWN as FLEET_SHOWN;
 pub use table::table;
 
 /// One rule.

@@ -2,6 +2,7 @@
 
 mod begins;
 mod cluster;
+mod concern;
 mod fleet;
 mod handoff;
 mod middle;

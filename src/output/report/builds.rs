@@ -5,13 +5,21 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Build, SinceIs};
-use crate::model::{Action, ActionKind, Spread, Time};
+use crate::model::rollup::Installed;
+use crate::model::{Action, ActionKind, GroupName, Known, Spread, Time};
 use crate::record::{EntryKind, Inputs, Recorded};
 
 /// What a report reads of the inputs of an intention.
 pub(super) struct Look {
     observation: Seen,
-    forecast: Vec<(ActionKind, Spread)>,
+    forecast: Forecast,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Forecast {
+    by_kind: BTreeMap<ActionKind, Spread>,
+    by_group: Vec<((ActionKind, String), Spread)>,
 }
 
 #[derive(Deserialize)]
@@ -22,14 +30,7 @@ struct Seen {
 
 #[derive(Deserialize)]
 struct Node {
-    installed: BTreeMap<String, Version>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Version {
-    Known { value: Option<String> },
-    Unknown {},
+    installed: Installed,
 }
 
 impl Look {
@@ -40,9 +41,10 @@ impl Look {
         Some(Self { observation, forecast })
     }
 
-    /// How long such an action was expected to take.
-    pub fn predicted(&self, kind: ActionKind) -> Option<Spread> {
-        self.forecast.iter().find(|(of, _)| *of == kind).map(|(_, spread)| *spread)
+    /// How long such an action was expected to take with this group.
+    pub fn predicted(&self, kind: ActionKind, group: &GroupName) -> Option<Spread> {
+        let exact = self.forecast.by_group.iter().find(|((of, with), _)| *of == kind && with == group.as_str());
+        exact.map(|(_, spread)| *spread).or_else(|| self.forecast.by_kind.get(&kind).copied())
     }
 }
 
@@ -78,8 +80,8 @@ pub(super) fn builds(lines: &[Recorded], looks: &BTreeMap<i64, Look>) -> Vec<Bui
 /// Takes in what a look saw of a node. Of one that could not be read in full, nothing is known anew.
 fn take_in(builds: &mut BTreeMap<String, Build>, node: &str, seen: &Node, at: Time) {
     let versions = seen.installed.iter().map(|(package, version)| match version {
-        Version::Known { value } => Some((package.clone(), value.clone())),
-        Version::Unknown {} => None,
+        Known::Known { value, .. } => Some((package.to_string(), value.as_ref().map(ToString::to_string))),
+        Known::Unknown { .. } => None,
     });
     let Some(versions) = versions.collect::<Option<BTreeMap<_, _>>>() else { return };
     match builds.get_mut(node) {

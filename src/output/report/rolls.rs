@@ -128,7 +128,7 @@ fn handoffs(lines: &[&Recorded], looks: &BTreeMap<i64, Look>) -> Vec<HandoffRepo
         match &line.entry.what {
             EntryKind::Intended { action: Action::Handoff { group, .. }, .. } => {
                 let look = looks.get(&line.id);
-                predicted.insert(group, look.and_then(|look| look.predicted(ActionKind::Handoff)));
+                predicted.insert(group, look.and_then(|look| look.predicted(ActionKind::Handoff, group)));
             }
             EntryKind::Outcome { action: action @ Action::Handoff { group, .. }, failure, took } => {
                 found.push(HandoffReport {
