@@ -381,7 +381,9 @@ impl Daemon<'_> {
                 changes.extend(left.map(|a| Change::Approval(entry.cluster.clone(), a)));
             }
         }
-        self.store.write(&changes).map_err(|e| chain(&e).into())
+        self.store.write(&changes).map_err(|e| chain(&e))?;
+        self.learn(entries);
+        Ok(())
     }
 
     /// Keeps the ledger of the present roll, where it has changed.

@@ -104,6 +104,19 @@ impl Fleet {
         self.relate();
     }
 
+    /// Gives a cluster another forecast. If it waits for a window, it looks whether it still must.
+    pub fn foresee(&mut self, name: &ClusterName, forecast: Forecast, now: Time) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        if *slot.turn.forecast == forecast {
+            return;
+        }
+        slot.turn.forecast = Arc::new(forecast);
+        let look = slot.turn.memory.last_look.as_ref();
+        if look.is_some_and(|look| look.decision.holds().iter().any(|hold| hold.rule == RuleName::Window)) {
+            self.wake(name, now);
+        }
+    }
+
     /// Lets go of a cluster without another word to it.
     pub fn forget(&mut self, name: &ClusterName) {
         self.let_go(name);

@@ -27,3 +27,4 @@ mod scenarios;
 mod server;
 mod simulate;
 mod soak;
+mod windows;

@@ -168,5 +168,5 @@ pub(super) fn stops(loaded: &Loaded, store: Option<&Store>) -> Result<Vec<Stop>,
 pub(super) fn forecast(cluster: &Cluster, store: Option<&Store>) -> Result<Forecast, ReadError> {
     let declared = plan::forecast(cluster, &BTreeMap::new());
     let samples = store.map(|store| store.samples(&cluster.name)).transpose()?.unwrap_or_default();
-    Ok(if samples.is_empty() { declared } else { learned::forecast(&declared.by_kind, &samples) })
+    Ok(learned::forecast(&declared.by_kind, &samples))
 }

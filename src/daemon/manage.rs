@@ -1,17 +1,18 @@
 //! Which clusters are managed: what the manifests and stop cords in force say is taken in, cluster by cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Daemon, Told, open};
 use crate::clock;
+use crate::desired::resolved::Minimise;
 use crate::desired::{Broken, Cluster};
 use crate::guard::{Forecast, History, Stop};
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Time};
 use crate::plan;
 use crate::reconcile::memory;
-use crate::record::learned;
+use crate::record::{Entry, learned};
 
 impl Daemon<'_> {
     /// Takes in what the manifests in force say.
@@ -98,11 +99,33 @@ impl Daemon<'_> {
         }
     }
 
-    fn forecast(&self, cluster: &Cluster) -> Forecast {
+    fn forecast(&mut self, cluster: &Cluster) -> Forecast {
         let declared = plan::forecast(cluster, &BTreeMap::new());
         match self.store.samples(&cluster.name) {
-            Ok(samples) if !samples.is_empty() => learned::forecast(&declared.by_kind, &samples),
-            _ => declared,
+            Ok(samples) => learned::forecast(&declared.by_kind, &samples),
+            Err(error) => {
+                let (name, why) = (&cluster.name, super::chain(&error));
+                (self.tell)(Told::Note(&format!("{name}: planned as declared; how long things took: {why}")));
+                declared
+            }
+        }
+    }
+
+    /// These lines are in the record: what they say of how long things take counts from now on.
+    ///
+    /// Where the weights of outages are what is minimised, it counts from the end of a roll: a plan that was approved is
+    /// not to change its order because a handoff took some seconds less than was foreseen.
+    pub(super) fn learn(&mut self, entries: &[Entry]) {
+        let names: BTreeSet<_> = entries.iter().filter(|entry| entry.what.teaches()).map(|e| &e.cluster).collect();
+        for name in names {
+            let Some(turn) = self.fleet.turn(name) else { continue };
+            let by_weight = turn.desired.policy.handoff.minimise == Minimise::Outage;
+            if by_weight && turn.memory.roll.as_ref().is_some_and(|roll| roll.finished.is_none()) {
+                continue;
+            }
+            let cluster = Arc::clone(&turn.desired);
+            let forecast = self.forecast(&cluster);
+            self.fleet.foresee(name, forecast, self.clock.now());
         }
     }
 

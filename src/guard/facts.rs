@@ -207,6 +207,23 @@ pub struct Forecast {
     /// Per kind of action and group, where it is known more exactly.
     #[serde(with = "crate::model::pairs")]
     pub by_group: BTreeMap<(ActionKind, GroupName), Spread>,
+    /// Per way of doing it, where it is known even more exactly.
+    #[serde(with = "crate::model::pairs", default)]
+    pub by_way: BTreeMap<Way, Spread>,
+}
+
+/// One way of doing something: on one node, or from one to another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Way {
+    /// What.
+    pub kind: ActionKind,
+    /// To which group, if any.
+    pub group: Option<GroupName>,
+    /// On which node; for a move, the one that is left.
+    pub from: NodeName,
+    /// To which node, for a move.
+    pub to: Option<NodeName>,
 }
 
 /// What a person asks of a cluster through a driver, outside the loop.
@@ -256,7 +273,35 @@ impl Forecast {
     /// How long an action will take.
     pub fn of(&self, action: &Action) -> Spread {
         let exact = action.group().and_then(|g| self.by_group.get(&(action.kind(), g.clone())));
+        let exact = self.on_its_way(action).or(exact);
         exact.or_else(|| self.by_kind.get(&action.kind())).copied().unwrap_or(Self::UNKNOWN)
+    }
+
+    fn on_its_way(&self, action: &Action) -> Option<&Spread> {
+        if self.by_way.is_empty() {
+            return None;
+        }
+        let (group, to) = (action.group().cloned(), action.to().cloned());
+        self.by_way.get(&Way { kind: action.kind(), group, from: action.node()?.clone(), to })
+    }
+
+    /// How long something that concerns no group takes on a node; `None` if nobody knows.
+    pub fn on(&self, kind: ActionKind, node: &NodeName) -> Option<Spread> {
+        let way = || Way { kind, group: None, from: node.clone(), to: None };
+        let exact = if self.by_way.is_empty() { None } else { self.by_way.get(&way()) };
+        exact.or_else(|| self.by_kind.get(&kind)).copied()
+    }
+
+    /// How long something that is done to a group takes, whichever way it goes.
+    pub fn any_way(&self, kind: ActionKind, group: &GroupName) -> Spread {
+        let of_group = self.by_group.get(&(kind, group.clone())).or_else(|| self.by_kind.get(&kind));
+        of_group.copied().unwrap_or(Self::UNKNOWN)
+    }
+
+    /// The shortest median of all ways in which something is done to a group.
+    pub fn least(&self, kind: ActionKind, group: &GroupName) -> Duration {
+        let ways = self.by_way.iter().filter(|(way, _)| way.kind == kind && way.group.as_ref() == Some(group));
+        ways.map(|(_, spread)| spread.median).fold(self.any_way(kind, group).median, Duration::min)
     }
 }
 

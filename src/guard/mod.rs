@@ -16,7 +16,7 @@ mod tests;
 pub use concern::concerning;
 pub use facts::{
     Approval, ClusterFacts, Command, DriverTraits, Facts, FleetFacts, Forecast, History, PlannedHandoff, RollState,
-    Stop, roll_has_begun, waivers,
+    Stop, Way, roll_has_begun, waivers,
 };
 pub use permit::{Check, Permit};
 pub use rules::{RULES, Rule, RuleSet, claimable, table, unclaimed};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::guard::Facts;
 use crate::model::time::{between, later};
-use crate::model::{Action, ActionKind, ClusterServiceRule, Known, NodeName, RebootRule, Rollup, RuleName, Standing};
+use crate::model::{ActionKind, ClusterServiceRule, Known, NodeName, RebootRule, Rollup, RuleName, Standing};
 use crate::observed::{GroupKind, PauseOf};
 
 use super::Step;
@@ -12,7 +12,7 @@ use super::ask::{is_staged, standing};
 use super::handoffs::Posed;
 use super::middle::changes_software;
 use super::newly::is_new;
-use super::outage::of_handoff;
+use super::outage::least_of_handoff;
 use super::rest::capacity;
 use super::search::{Nodes, Role, Solution, bit};
 
@@ -114,14 +114,11 @@ fn at_least(
 }
 
 fn way(number: u8, node: &NodeName, posed: &Posed<'_>, facts: &Facts<'_>) -> Way {
-    let of = |kind| facts.forecast.by_kind.get(&kind).map_or(Duration::ZERO, |spread| spread.median);
+    let of = |kind| facts.forecast.on(kind, node).map_or(Duration::ZERO, |spread| spread.median);
     let staged = facts.seen.nodes.get(node).is_none_or(|seen| is_staged(node, seen, facts));
     let moves =
         facts.seen.owned_by(node).filter(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Auxiliary);
-    let moves = moves.map(|(name, _)| {
-        let (group, from, to) = (name.clone(), node.clone(), node.clone());
-        facts.forecast.of(&Action::MoveGroup { group, from, to }).median
-    });
+    let moves = moves.map(|(name, _)| facts.forecast.least(ActionKind::MoveGroup, name));
     let rollup = facts.desired.nodes.get(node).map(|spec| &spec.rollup);
     let stops = rollup.is_some_and(|rollup| rollup.cluster_service == ClusterServiceRule::Stop);
     let stops = stops && facts.traits.can_stop_cluster_service;
@@ -138,7 +135,7 @@ fn way(number: u8, node: &NodeName, posed: &Posed<'_>, facts: &Facts<'_>) -> Way
         (true, ActionKind::Resume),
     ];
     let roles = posed.problem.roles.iter().zip(&posed.groups).filter(|(role, _)| role.owner == number);
-    let vacate = roles.clone().map(|(_, name)| of_handoff(name, facts).median).sum();
+    let vacate = roles.clone().map(|(_, name)| least_of_handoff(name, facts)).sum();
     Way {
         stage: if staged { Duration::ZERO } else { of(ActionKind::Stage) },
         prepare: of(ActionKind::Pause) + moves.sum::<Duration>(),
@@ -152,7 +149,7 @@ fn way(number: u8, node: &NodeName, posed: &Posed<'_>, facts: &Facts<'_>) -> Way
 /// How long all handoffs take: each role on a node that is worked on once, and what makes them the fewest.
 fn handing_over(ways: &[Way], posed: &Posed<'_>, fewest: u32, facts: &Facts<'_>) -> Duration {
     let roles: u32 = ways.iter().map(|way| way.roles).sum();
-    let each = posed.groups.iter().map(|name| of_handoff(name, facts).median);
+    let each = posed.groups.iter().map(|name| least_of_handoff(name, facts));
     let more = fewest.saturating_sub(roles);
     ways.iter().map(|way| way.vacate).sum::<Duration>() + each.min().unwrap_or_default() * more
 }

@@ -1,4 +1,4 @@
-//! How long things take, from what is declared. What has been measured is not looked at yet.
+//! How long things take, from what is declared: what [`learned`](crate::record::learned) starts from.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,5 +37,5 @@ pub fn forecast(desired: &Cluster, by_driver: &BTreeMap<ActionKind, Spread>) -> 
         .collect();
     by_kind.extend(by_driver);
     by_kind.extend(&desired.durations);
-    Forecast { by_kind, by_group: BTreeMap::new() }
+    Forecast { by_kind, ..Forecast::default() }
 }

@@ -1,14 +1,25 @@
 //! How long a role is down because of us.
 
+use std::time::Duration;
+
 use crate::guard::{Facts, Forecast};
 use crate::model::{Action, ActionKind, GroupName, HandoffStyle, Spread};
 
-/// The outage of one whole handoff of the role, in the policy's style.
+/// The outage of one whole handoff of the role, in the policy's style, wherever it goes.
 pub(super) fn of_handoff(group: &GroupName, facts: &Facts<'_>) -> Spread {
-    let of = |kind| by_kind(kind, group, facts.forecast);
+    let steps = steps(facts).iter().map(|kind| facts.forecast.any_way(*kind, group));
+    steps.fold(Spread::ZERO, Spread::then)
+}
+
+/// The shortest median outage of one whole handoff of the role, in the policy's style.
+pub(super) fn least_of_handoff(group: &GroupName, facts: &Facts<'_>) -> Duration {
+    steps(facts).iter().map(|kind| facts.forecast.least(*kind, group)).sum()
+}
+
+fn steps(facts: &Facts<'_>) -> &'static [ActionKind] {
     match facts.desired.policy.handoff.style {
-        HandoffStyle::Online => of(ActionKind::Handoff),
-        HandoffStyle::Offline => of(ActionKind::StopRole).then(of(ActionKind::Handoff)).then(of(ActionKind::StartRole)),
+        HandoffStyle::Online => &[ActionKind::Handoff],
+        HandoffStyle::Offline => &[ActionKind::StopRole, ActionKind::Handoff, ActionKind::StartRole],
     }
 }
 
@@ -16,9 +27,4 @@ pub(super) fn of_handoff(group: &GroupName, facts: &Facts<'_>) -> Spread {
 pub(super) fn of_action(action: &Action, forecast: &Forecast) -> Option<Spread> {
     matches!(action, Action::Handoff { .. } | Action::StopRole { .. } | Action::StartRole { .. })
         .then(|| forecast.of(action))
-}
-
-fn by_kind(kind: ActionKind, group: &GroupName, forecast: &Forecast) -> Spread {
-    let exact = forecast.by_group.get(&(kind, group.clone()));
-    exact.or_else(|| forecast.by_kind.get(&kind)).copied().unwrap_or(Forecast::UNKNOWN)
 }

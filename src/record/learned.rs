@@ -1,20 +1,28 @@
-//! From how long things took to how long they will take. Pure.
+//! From how long things took to how long they will take. Pure, and in whole numbers: the same on every machine.
 //!
-//! The middle is the median and the edge the 95th percentile by rank, so that one freak measurement moves neither far
-//! once there are enough. What the manifest declares counts as a few measurements of its own, which real ones
-//! outvote; with few of either, the edge is wide.
+//! Durations vary by factors, not by differences, so all is done on their logarithms. The middle is the median. How far
+//! the edge lies above it is what the manifest declares, or what is known of the kind or the group at large, counted as
+//! one figure, together with the figures' own distances from the middle, of which the farthest counts as the one before
+//! it: one freak moves neither. From few figures nobody can tell either well, and the edge is wider for it. Once there
+//! are enough, the edge is the 95th percentile by rank, whatever their shape.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::guard::Forecast;
+use crate::guard::{Forecast, Way};
 use crate::model::{ActionKind, GroupName, NodeName, Spread, Time};
 
-/// So many samples of a kind and group are kept, the latest: old hardware's figures fade.
+/// So many samples of one way of doing something are kept, the latest: old hardware's figures fade.
 pub const KEPT: u32 = 100;
 
-/// From so many figures on, their own 95th percentile is one that is not simply the largest.
-const ENOUGH: usize = 20;
+/// From so many figures on, the rank of the 95th percentile is not simply that of the largest.
+const ENOUGH: usize = 39;
+
+/// From so many figures on, their median needs no help from what was declared.
+const OWN_MIDDLE: usize = 3;
+
+/// From so many figures on, the farthest is not taken at its word.
+const SEES_FREAKS: usize = 6;
 
 /// How long one proved action took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,107 +41,127 @@ pub struct Sample {
     pub at: Time,
 }
 
-/// How long actions will take on the cluster of these samples, given what its manifest declares.
+/// How long actions will take on the cluster of these samples, oldest first, given what its manifest declares.
+///
+/// Each kind of action starts from what is declared, each group from its kind, and each way from its group: from one
+/// node to another, or on one node.
 pub fn forecast(declared: &BTreeMap<ActionKind, Spread>, samples: &[Sample]) -> Forecast {
-    let mut by_kind: BTreeMap<ActionKind, Vec<Duration>> = declared.keys().map(|kind| (*kind, Vec::new())).collect();
+    let mut by_kind: BTreeMap<ActionKind, Vec<Duration>> = BTreeMap::new();
     let mut by_group: BTreeMap<(ActionKind, GroupName), Vec<Duration>> = BTreeMap::new();
-    for sample in samples {
-        by_kind.entry(sample.kind).or_default().push(sample.took);
-        if let Some(group) = &sample.group {
-            by_group.entry((sample.kind, group.clone())).or_default().push(sample.took);
+    let mut by_way: BTreeMap<Way, Vec<Duration>> = BTreeMap::new();
+    for Sample { kind, group, from, to, took, .. } in samples {
+        by_kind.entry(*kind).or_default().push(*took);
+        if let Some(group) = group {
+            by_group.entry((*kind, group.clone())).or_default().push(*took);
+        }
+        if let Some(from) = from {
+            let way = Way { kind: *kind, group: group.clone(), from: from.clone(), to: to.clone() };
+            by_way.entry(way).or_default().push(*took);
         }
     }
-    let learn = |kind: &ActionKind, took: Vec<Duration>| spread(declared.get(kind).copied(), took);
-    Forecast {
-        by_kind: by_kind.into_iter().filter_map(|(kind, took)| Some((kind, learn(&kind, took)?))).collect(),
-        by_group: by_group.into_iter().filter_map(|(key, took)| Some((key.clone(), learn(&key.0, took)?))).collect(),
+    let mut learned = Forecast { by_kind: declared.clone(), ..Forecast::default() };
+    for (kind, took) in by_kind {
+        let prior = declared.get(&kind).copied().unwrap_or(Forecast::UNKNOWN);
+        learned.by_kind.insert(kind, spread(prior, &took));
     }
+    for (key, took) in by_group {
+        let prior = learned.by_kind.get(&key.0).copied().unwrap_or(Forecast::UNKNOWN);
+        learned.by_group.insert(key, spread(prior, &took));
+    }
+    for (way, took) in by_way {
+        let group = way.group.as_ref().and_then(|group| learned.by_group.get(&(way.kind, group.clone())));
+        let prior = group.or_else(|| learned.by_kind.get(&way.kind)).copied().unwrap_or(Forecast::UNKNOWN);
+        learned.by_way.insert(way, spread(prior, &took));
+    }
+    learned
 }
 
-/// Median and 95th percentile of these figures and a prior; `None` if there is neither.
-///
-/// The prior counts as three figures: two at its median, one at its 95th percentile. So it is returned unchanged
-/// while nothing was measured, its edge holds until there are about twenty figures, and then it is gone.
-pub fn spread(prior: Option<Spread>, mut took: Vec<Duration>) -> Option<Spread> {
-    let measured = took.len();
-    if let Some(Spread { median, p95 }) = prior {
-        took.extend([median, median, p95]);
+/// Median and 95th percentile of what comes next after these figures, the latest of which count, and a prior.
+pub fn spread(prior: Spread, took: &[Duration]) -> Spread {
+    let latest = took.get(took.len().saturating_sub(KEPT as usize)..).unwrap_or(took);
+    if latest.is_empty() {
+        return prior;
     }
-    took.sort_unstable();
-    let median = ranked(&took, 50)?;
-    let mut p95 = ranked(&took, 95)?;
-    if prior.is_none() && measured < ENOUGH {
-        // Nobody said how wide it may be, and few figures cannot: at least twice the middle.
-        p95 = p95.max(median.saturating_mul(2));
-    }
-    Some(Spread { median, p95 })
+    let mut figures: Vec<i64> = latest.iter().map(|took| logarithm(*took)).collect();
+    figures.sort_unstable();
+    let declared = logarithm(prior.median);
+    let middle = if figures.len() < OWN_MIDDLE {
+        let mut all = figures.clone();
+        all.push(declared);
+        all.sort_unstable();
+        middle_of(&all)
+    } else {
+        middle_of(&figures)
+    };
+    let edge = if figures.len() < ENOUGH {
+        middle.saturating_add(above(middle, logarithm(prior.p95).saturating_sub(declared).max(0), &figures))
+    } else {
+        // Of n figures and the next one, each is as likely as the others to be the largest.
+        let rank = ((figures.len() + 1) * 95).div_ceil(100);
+        figures.get(rank - 1).copied().unwrap_or(middle).max(middle)
+    };
+    Spread { median: duration(middle), p95: duration(edge) }
 }
 
-/// The smallest figure that at least so many per cent of all do not exceed.
-fn ranked(sorted: &[Duration], per_cent: usize) -> Option<Duration> {
-    let rank = (sorted.len() * per_cent).div_ceil(100);
-    sorted.get(rank.saturating_sub(1)).copied()
+/// How far above the middle the 95th percentile of the next figure lies, where the prior says so far.
+fn above(middle: i64, prior: i64, figures: &[i64]) -> i64 {
+    let mut off: Vec<i64> = figures.iter().map(|figure| (figure - middle).abs()).collect();
+    off.sort_unstable();
+    if let [.., before, farthest] = off.as_mut_slice()
+        && figures.len() >= SEES_FREAKS
+    {
+        *farthest = *before;
+    }
+    let square = |off: i64| i128::from(off) * i128::from(off);
+    // The edge of a bell lies 1.645 of its widths off; what the farthest is cut by makes that about 2.
+    let squares: i128 = off.iter().map(|off| square(off * 2)).sum();
+    let count = i128::try_from(figures.len()).unwrap_or(i128::MAX) + 1;
+    let edge = ((square(prior) + squares) / count).isqrt();
+    // How much wider for being told by few: twice their number over the square of it and one.
+    let wider = edge + edge * 2 * (count - 1) / (count * count);
+    i64::try_from(wider).unwrap_or(i64::MAX)
+}
+
+fn middle_of(sorted: &[i64]) -> i64 {
+    let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
+    let half = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { at(half) } else { (at(half.saturating_sub(1)) + at(half)) / 2 }
+}
+
+/// Binary digits of a logarithm behind the point.
+const DIGITS: u32 = 24;
+
+/// The logarithm to base 2 of a duration in milliseconds, at least one and at most what 32 bits hold, some fifty days.
+fn logarithm(took: Duration) -> i64 {
+    let milliseconds = u64::from(u32::try_from(took.as_millis()).unwrap_or(u32::MAX).max(1));
+    let whole = milliseconds.ilog2();
+    // Between 1 and 2, with 31 digits behind the point. Its square is 2 or more where the next digit is one.
+    let mut rest = milliseconds << (31 - whole);
+    let mut logarithm = i64::from(whole);
+    for _ in 0..DIGITS {
+        rest = (rest * rest) >> 31;
+        logarithm *= 2;
+        if rest >> 32 != 0 {
+            rest /= 2;
+            logarithm += 1;
+        }
+    }
+    logarithm
+}
+
+/// The shortest duration, in whole milliseconds, with at least this logarithm.
+fn duration(wanted: i64) -> Duration {
+    let (mut low, mut high) = (1, u64::from(u32::MAX));
+    while low < high {
+        let between = low.midpoint(high);
+        if logarithm(Duration::from_millis(between)) >= wanted {
+            high = between;
+        } else {
+            low = between + 1;
+        }
+    }
+    Duration::from_millis(low)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    const DECLARED: Spread = Spread { median: Duration::from_secs(60), p95: Duration::from_secs(90) };
-
-    #[test]
-    fn nothing_measured_is_what_was_declared() {
-        assert_eq!(spread(Some(DECLARED), vec![]), Some(DECLARED));
-        assert_eq!(spread(None, vec![]), None);
-    }
-
-    #[test]
-    fn few_figures_do_not_narrow_the_declared_edge() {
-        let learned = spread(Some(DECLARED), vec![s(40), s(41), s(42), s(43)]).unwrap();
-        assert_eq!(learned, Spread { median: s(43), p95: s(90) });
-    }
-
-    #[test]
-    fn many_figures_outvote_what_was_declared() {
-        let learned = spread(Some(DECLARED), (20..60).map(|n| s(n / 4)).collect()).unwrap();
-        assert_eq!(learned, Spread { median: s(10), p95: s(60) });
-        let learned = spread(Some(DECLARED), vec![s(10); 97]).unwrap();
-        assert_eq!(learned, Spread { median: s(10), p95: s(10) });
-    }
-
-    #[test]
-    fn one_freak_among_many_moves_nothing() {
-        let mut took = vec![s(10); 40];
-        took.push(s(86_400));
-        assert_eq!(spread(None, took), Some(Spread { median: s(10), p95: s(10) }));
-    }
-
-    #[test]
-    fn without_a_prior_few_figures_get_a_wide_edge() {
-        assert_eq!(spread(None, vec![s(10)]), Some(Spread { median: s(10), p95: s(20) }));
-        assert_eq!(spread(None, vec![s(10), s(11), s(50)]), Some(Spread { median: s(11), p95: s(50) }));
-    }
-
-    #[test]
-    fn groups_are_told_apart_and_share_what_was_declared() {
-        let sample = |group: &str, took| Sample {
-            kind: ActionKind::Handoff,
-            group: Some(group.into()),
-            from: Some("A".into()),
-            to: Some("B".into()),
-            took,
-            at: Time::UNIX_EPOCH,
-        };
-        let samples: Vec<Sample> = (0..40).flat_map(|_| [sample("MBX1", s(30)), sample("MBX2", s(300))]).collect();
-        let declared = BTreeMap::from([(ActionKind::Handoff, DECLARED), (ActionKind::Install, DECLARED)]);
-        let forecast = forecast(&declared, &samples);
-        let of = |group: &str| forecast.by_group.get(&(ActionKind::Handoff, group.into())).unwrap().median;
-        assert_eq!((of("MBX1"), of("MBX2")), (s(30), s(300)));
-        assert_eq!(forecast.by_kind.get(&ActionKind::Install), Some(&DECLARED));
-        assert_eq!(forecast.by_kind.get(&ActionKind::Handoff).unwrap().p95, s(300));
-    }
-}
+mod tests;

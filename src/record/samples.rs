@@ -12,7 +12,8 @@ use super::store::Store;
 use crate::model::{Action, ActionKind, ClusterName, GroupName, NodeName, Time};
 
 impl Store {
-    /// How long the cluster's proved actions took, oldest first; the last ones of each kind.
+    /// How long the cluster's proved actions took, oldest first; the last ones of each way of
+    /// doing something.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -51,22 +52,18 @@ pub(super) fn add(
 ) -> rusqlite::Result<()> {
     let kind = action.kind().word();
     let group = action.group().map(GroupName::as_str);
+    let (from, to) = (action.node().map(NodeName::as_str), action.to().map(NodeName::as_str));
     file.prepare_cached(
         "INSERT INTO samples (cluster, kind, grp, node_from, node_to, took_ms, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![
-        cluster.as_str(),
-        kind,
-        group,
-        action.node().map(NodeName::as_str),
-        action.to().map(NodeName::as_str),
-        milliseconds(took),
-        time_text(at)
-    ])?;
+    .execute(params![cluster.as_str(), kind, group, from, to, milliseconds(took), time_text(at)])?;
     file.prepare_cached(
-        "DELETE FROM samples WHERE cluster = ?1 AND kind = ?2 AND grp IS ?3 AND id NOT IN
-             (SELECT id FROM samples WHERE cluster = ?1 AND kind = ?2 AND grp IS ?3 ORDER BY id DESC LIMIT ?4)",
+        "DELETE FROM samples
+         WHERE cluster = ?1 AND kind = ?2 AND grp IS ?3 AND node_from IS ?4 AND node_to IS ?5 AND id NOT IN
+             (SELECT id FROM samples
+              WHERE cluster = ?1 AND kind = ?2 AND grp IS ?3 AND node_from IS ?4 AND node_to IS ?5
+              ORDER BY id DESC LIMIT ?6)",
     )?
-    .execute(params![cluster.as_str(), kind, group, KEPT])?;
+    .execute(params![cluster.as_str(), kind, group, from, to, KEPT])?;
     Ok(())
 }

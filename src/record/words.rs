@@ -108,6 +108,11 @@ impl fmt::Display for RollCounts {
 }
 
 impl EntryKind {
+    /// True for what later predictions rest on, and for the end of a roll, when they may change.
+    pub fn teaches(&self) -> bool {
+        matches!(self, EntryKind::Outcome { failure: None, .. } | EntryKind::Converged { .. })
+    }
+
     /// True for what people want to read as it happens; the rest is for the record.
     pub fn is_news(&self) -> bool {
         match self {

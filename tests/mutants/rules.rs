@@ -293,6 +293,7 @@ pub fn mutants() -> Vec<Mutant> {
             |action, facts| {
                 let mut forecast = facts.forecast.clone();
                 let spreads = forecast.by_kind.values_mut().chain(forecast.by_group.values_mut());
+                let spreads = spreads.chain(forecast.by_way.values_mut());
                 spreads.for_each(|s| (s.median, s.p95) = (Duration::ZERO, Duration::ZERO));
                 ask(R::Window, action, &Facts { forecast: &forecast, ..*facts })
             },

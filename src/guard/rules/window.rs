@@ -160,7 +160,7 @@ fn way_of(node: &NodeName, first: usize, groups: u32, facts: &Facts<'_>) -> Dura
     let Some(spec) = facts.desired.nodes.get(node) else { return Duration::ZERO };
     let rollup = &spec.rollup;
     let ahead = super::prospect::standing(node, rollup, facts) == Some(Standing::Ahead);
-    let p95 = |kind| facts.forecast.by_kind.get(&kind).map(|spread| spread.p95);
+    let p95 = |kind| facts.forecast.on(kind, node).map(|spread| spread.p95);
     let figure = |kind| p95(kind).unwrap_or(crate::guard::Forecast::UNKNOWN.p95);
     let times = |kind| match kind {
         ActionKind::MoveGroup => figure(kind).saturating_mul(groups),
