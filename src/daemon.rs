@@ -7,6 +7,7 @@ mod door_keeper;
 mod effects;
 mod manage;
 mod manifests;
+mod measure;
 mod open;
 mod pruner;
 mod publish;
@@ -125,6 +126,8 @@ enum Event {
     Manifests,
     /// Another process asks something.
     Door(Request, oneshot::Sender<Value>),
+    /// The outage of a role has been measured.
+    Measured(measure::Ended),
     /// A person's command has been carried out.
     Commanded(Box<commands::Commanded>),
     /// The host asks it to end.
@@ -152,6 +155,7 @@ struct Daemon<'a> {
     unmanaged: BTreeMap<ClusterName, String>,
     /// Where others read what the loops know, if anybody does.
     publisher: Option<publish::Publisher>,
+    measurements: measure::Measurements,
     supervisor: supervisor::Supervisor,
     tell: &'a mut (dyn FnMut(Told<'_>) + Send),
 }
@@ -199,6 +203,7 @@ pub async fn run(mut options: RunOptions, tell: &mut (dyn FnMut(Told<'_>) + Send
         stops,
         unmanaged: BTreeMap::new(),
         publisher,
+        measurements: measure::Measurements::default(),
         supervisor: supervisor::Supervisor::new(),
         tell,
         options,
@@ -228,7 +233,7 @@ impl Daemon<'_> {
             }
             self.supervisor.turned(clock::monotonic(), &self.fleet);
             let idle = self.tasks.is_empty() && self.commanding.is_empty();
-            if let Some(ended) = self.ended().filter(|_| idle) {
+            if let Some(ended) = self.ended().filter(|_| idle && !self.measurements.are_under_way()) {
                 return ended;
             }
             let timeout = self.options.timeout.map(|t| t.saturating_sub(started.elapsed()));
@@ -248,6 +253,7 @@ impl Daemon<'_> {
                     Ok(commanded) => Event::Commanded(Box::new(commanded)),
                     Err(_) => Event::Time,
                 },
+                Some(ended) = self.measurements.next() => Event::Measured(ended),
                 () = wait => Event::Time,
                 () = self.manifests.changed() => Event::Manifests,
                 _ = poll.tick() => Event::Manifests,
@@ -256,6 +262,7 @@ impl Daemon<'_> {
             };
             match event {
                 Event::Input(name, input) => self.input(name, input),
+                Event::Measured(ended) => self.measured(ended),
                 Event::Time => {}
                 Event::Manifests => self.reload(),
                 Event::Door(request, answer) => self.answer(request, answer),
@@ -305,6 +312,9 @@ impl Daemon<'_> {
                 Effect::Record(entries) => Input::Recorded(self.record(&entries)),
                 Effect::SleepUntil(_) | Effect::Done => return,
                 effect => {
+                    if let Effect::Perform(permit) = &effect {
+                        self.measure(&name, permit.action());
+                    }
                     let effect = match self.commands.turn(&name, effect) {
                         commands::Turn::Now(effect) => effect,
                         commands::Turn::Later => return,
@@ -371,6 +381,7 @@ impl Daemon<'_> {
                 publisher.entry(entry);
             }
         }
+        self.follow_measured(entries);
         let mut changes: Vec<Change> = entries.iter().cloned().map(Change::from).collect();
         for entry in entries {
             // What is left of an approval after a handoff of its sequence.

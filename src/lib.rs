@@ -15,6 +15,7 @@ pub mod observed;
 
 pub mod guard;
 pub mod plan;
+pub mod probe;
 
 pub mod drivers;
 

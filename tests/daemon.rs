@@ -1,6 +1,7 @@
 //! The daemon as a process: manifests that change under it, being killed, being idle.
 
 mod commands;
+mod learning;
 mod service;
 
 use std::os::unix::fs::PermissionsExt;

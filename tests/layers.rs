@@ -99,6 +99,8 @@ const LAYERS: &[Layer] = &[
             "simulate::SimulateReport",
         ],
     ),
+    // A measurement and nothing else: it sees how a role is asked, and nothing of what is decided.
+    layer("probe", false, &["model", "desired"]),
     layer(
         "daemon",
         false,
@@ -115,6 +117,7 @@ const LAYERS: &[Layer] = &[
             "clock",
             "fleet",
             "door",
+            "probe",
             "output",
         ],
     ),

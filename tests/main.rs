@@ -19,6 +19,7 @@ mod mutants;
 mod oracle;
 mod pacemaker;
 mod parallel;
+mod probes;
 mod record;
 mod releases;
 mod replay;

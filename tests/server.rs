@@ -3,7 +3,7 @@
 mod actions;
 mod browser;
 mod events;
-mod http;
+pub(crate) mod http;
 mod metrics;
 mod openapi;
 mod page;
@@ -31,7 +31,7 @@ fn served(mut host: Host, at: &str) -> (Host, Client) {
     (host, client)
 }
 
-fn client(host: &Host) -> Client {
+pub(crate) fn client(host: &Host) -> Client {
     let told = host.told();
     let at = told.split("listening on http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
     Client { at: format!("127.0.0.1:{}", at.rsplit(':').next().unwrap()) }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::args::{From, Global, duration, person};
-use super::{Exit, ask, live, load};
+use super::{Exit, ask, live, load, text};
 use crate::door::Request;
 use crate::guard::Approval;
 use crate::model::{ClusterName, time};
@@ -53,6 +53,9 @@ impl Approve {
                 "the plan of {cluster} is another by now: it has hash {}, not {hash}; look at `plan` again",
                 plan.hash
             );
+        }
+        for (role, outage) in &plan.roles {
+            global.note(format_args!("outage of {role}: {}", text::plan::spread((*outage).into())));
         }
         let expires = expires.map(|lasts| time::later(look.now, lasts));
         let (hash, by) = (plan.hash.clone(), person());

@@ -73,6 +73,7 @@ impl Explain {
         let only = self.node.as_ref();
         let mut told = Explained::new(&look.desired, &look.seen, decision, &look.reports, only, Source::Live, look.now);
         told.waivers.clone_from(&look.waivers);
+        told.windows.clone_from(&look.windows);
         told.supposed = self.suppose.iter().map(ToString::to_string).collect();
         told.relaxation = look.relaxation.as_ref().map(|relaxation| Relaxation::new(relaxation, &look.desired));
         Ok(told)

@@ -16,7 +16,7 @@ use crate::guard::{Command, History, RuleSet};
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Known, NodeName, Time};
 use crate::observed::{Observation, effect};
-use crate::output::{self, Check, Waiver};
+use crate::output::{self, Check, Outlook, Waiver};
 use crate::plan::{self, NodeReport, Plan, Price, Relaxation, Supposed, Supposition};
 use crate::reconcile::Around;
 use crate::record::{Entry, EntryKind, OpenError, OpenMode, Store};
@@ -40,6 +40,8 @@ pub(super) struct Look {
     pub other_minimum: Option<Price>,
     /// Rules that are waived, and until when.
     pub waivers: Vec<Waiver>,
+    /// The windows that what is left waits for, or goes on in.
+    pub windows: Vec<Outlook>,
     /// When it was decided, by the cluster's clock.
     pub now: Time,
 }
@@ -221,7 +223,8 @@ pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyho
         let prices = asked.price.then(|| plan::price(&facts, &plan));
         let other_minimum = plan::other_minimum(&facts, &plan);
         let waivers = output::in_force(facts.waivers(), now);
-        Some(Look { desired, seen, plan, reports, relaxation, prices, other_minimum, waivers, now })
+        let windows = Outlook::all(&plan::outlooks(&facts), now);
+        Some(Look { desired, seen, plan, reports, relaxation, prices, other_minimum, waivers, windows, now })
     };
     let wanted = |(desired, ..): &Seen| asked.of.contains(&desired.name);
     Ok(seen.into_iter().filter(wanted).filter_map(look).collect())

@@ -47,6 +47,7 @@ impl Plan {
         let planned = |look: &Look| {
             let observed = Observed::new(&look.desired, &look.seen);
             let mut planned = Planned::new(&look.desired, &observed, &look.plan, look.relaxation.as_ref());
+            planned.windows.clone_from(&look.windows);
             planned.prices =
                 look.prices.as_ref().map(|all| all.iter().map(|price| Price::new(price, &look.desired)).collect());
             planned.other_minimum = look.other_minimum.as_ref().map(|price| Price::new(price, &look.desired));

@@ -107,5 +107,5 @@ impl StatusArgs {
 fn status(look: &live::Look) -> Status {
     let (decision, counts) = (&look.plan.decision, look.plan.handoffs);
     let status = Status::new(&look.desired, &look.seen, decision, counts, None, Source::Live, look.now);
-    Status { waivers: look.waivers.clone(), ..status }
+    Status { waivers: look.waivers.clone(), windows: look.windows.clone(), ..status }
 }

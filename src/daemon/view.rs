@@ -9,7 +9,7 @@ use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, Rul
 use crate::model::time::between;
 use crate::model::{Known, NodeName, Time};
 use crate::observed::{Observation, SideEffect};
-use crate::output::{self, Explained, Observed, Planned, Price, Relaxation, Source, Status, Waiver};
+use crate::output::{self, Explained, Observed, Outlook, Planned, Price, Relaxation, Source, Status, Waiver};
 use crate::plan;
 use crate::reconcile::memory::Roll;
 use crate::reconcile::{LastLook, Turn};
@@ -71,7 +71,14 @@ impl View {
         let counts = self.roll.as_ref().map(|roll| roll.counts).unwrap_or_default();
         let age = self.heartbeat_at.map(|at| between(at, now));
         let status = Status::new(&self.desired, &look.seen, &look.decision, counts, age, Source::Daemon, now);
-        Status { waivers: self.waivers(now), ..status }
+        let windows = self.windows(&look.seen, now);
+        Status { waivers: self.waivers(now), windows, ..status }
+    }
+
+    /// The windows that what is left of a look waits for, or goes on in. What others do has no part in that.
+    fn windows(&self, seen: &Observation, now: Time) -> Vec<Outlook> {
+        let (nothing, alone) = (nothing_asked(), FleetFacts::default());
+        Outlook::all(&plan::outlooks(&self.facts(seen, &nothing, &alone, now)), now)
     }
 
     /// What the cluster looked like: the document of `observe`. `None` before the first look.
@@ -91,6 +98,7 @@ impl View {
         let relaxation = plan::relax(&facts, &plan);
         let observed = Observed::new(&self.desired, &look.seen);
         let mut planned = Planned::new(&self.desired, &observed, &plan, relaxation.as_ref());
+        planned.windows = Outlook::all(&plan::outlooks(&facts), now);
         planned.other_minimum = plan::other_minimum(&facts, &plan).map(|price| Price::new(&price, &self.desired));
         Some(planned)
     }
@@ -103,6 +111,7 @@ impl View {
         let reports = plan::explain(&facts);
         let mut told = Explained::new(&self.desired, &look.seen, &look.decision, &reports, node, Source::Daemon, now);
         told.waivers = self.waivers(now);
+        told.windows = Outlook::all(&plan::outlooks(&facts), now);
         let relaxation = plan::relax(&facts, &plan::plan(&facts));
         told.relaxation = relaxation.map(|relaxation| Relaxation::new(&relaxation, &self.desired));
         Some(told)

@@ -203,6 +203,25 @@ pub struct GroupDoc {
     /// How much a second of its outage counts against other roles'; 1 if omitted.
     #[schemars(range(min = 1))]
     pub weight: Option<u32>,
+    /// How it is asked from here whether it serves, while it is handed over: its outage is measured so. Nothing is
+    /// decided by it.
+    pub probe: Option<ProbeDoc>,
+}
+
+/// How a role is asked whether it serves: give exactly one of `tcp`, `http` and `command`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProbeDoc {
+    /// `HOST:PORT`: it takes connections there.
+    pub tcp: Option<String>,
+    /// `http://HOST[:PORT][/PATH]`: that page has a status of 200 to 399.
+    pub http: Option<String>,
+    /// A program and its arguments, run on this host without a shell: it ends with exit code 0.
+    pub command: Option<Vec<String>>,
+    /// How often it is asked; from 10ms to 100ms, which it is if omitted.
+    pub every: Option<DurationText>,
+    /// An answer that takes longer is none; from 50ms to 10s, 1s if omitted.
+    pub timeout: Option<DurationText>,
 }
 
 /// A host that holds a standby copy.

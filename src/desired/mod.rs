@@ -19,8 +19,8 @@ pub mod yaml;
 pub use diagnostics::{Diagnostic, Severity};
 pub use resolve::{Reading, read};
 pub use resolved::{
-    ApprovalAnnotation, Broken, Cluster, Desired, DriverPart, FleetPolicy, GroupSpec, HandoffPolicy, HandoffWhen,
-    Limits, Minimise, Mode, NodeSpec, PackageAt, Place, Policy, Staging, StopDocument, Topology, WorkWhen,
+    ApprovalAnnotation, Asks, Broken, Cluster, Desired, DriverPart, FleetPolicy, GroupSpec, HandoffPolicy, HandoffWhen,
+    Limits, Minimise, Mode, NodeSpec, PackageAt, Place, Policy, Probe, Staging, StopDocument, Topology, WorkWhen,
 };
 pub use source::{At, SourceFile};
 pub use window::{Opening, Window};

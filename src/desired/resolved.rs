@@ -184,6 +184,44 @@ pub struct GroupSpec {
     pub standby_targets: Vec<NodeRef>,
     /// How much a second of its outage counts against other roles' with `minimise: outage`.
     pub weight: u32,
+    /// How it is asked from outside whether it serves, while it is handed over. Nothing is decided by it.
+    pub probe: Option<Probe>,
+}
+
+/// How a role is asked from outside whether it serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// What is asked.
+    pub asks: Asks,
+    /// How often; at least ten times a second.
+    pub every: Duration,
+    /// An answer that takes longer is none.
+    pub timeout: Duration,
+}
+
+/// What a role is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Asks {
+    /// For a connection.
+    Tcp {
+        /// To which host, by name or address.
+        host: Arc<str>,
+        /// To which port.
+        port: u16,
+    },
+    /// For a page, with a status of 200 to 399.
+    Http {
+        /// Of which host, by name or address.
+        host: Arc<str>,
+        /// At which port.
+        port: u16,
+        /// The path, with its query.
+        path: Arc<str>,
+    },
+    /// For the end of a command with exit code 0: the program and its arguments.
+    Command(Vec<String>),
 }
 
 /// A package that somebody has downloaded.

@@ -292,6 +292,21 @@ impl Forecast {
         exact.or_else(|| self.by_kind.get(&kind)).copied()
     }
 
+    /// For how long a role is down from this handoff, or stop, on: with all that must follow before it serves again.
+    pub fn outage(&self, action: &Action) -> Spread {
+        let (Some(group), Some(to)) = (action.group(), action.to()) else { return self.of(action) };
+        let start = || self.of(&Action::StartRole { group: group.clone(), node: to.clone() });
+        match action {
+            Action::StopRole { node, .. } => {
+                let (group, from, to) = (group.clone(), node.clone(), to.clone());
+                let over = Action::Handoff { group, from, to, style: HandoffStyle::Offline };
+                self.of(action).then(self.of(&over)).then(start())
+            }
+            Action::Handoff { style: HandoffStyle::Offline, .. } => self.of(action).then(start()),
+            _ => self.of(action),
+        }
+    }
+
     /// How long something that is done to a group takes, whichever way it goes.
     pub fn any_way(&self, kind: ActionKind, group: &GroupName) -> Spread {
         let of_group = self.by_group.get(&(kind, group.clone())).or_else(|| self.by_kind.get(&kind));

@@ -20,7 +20,7 @@ pub use facts::{
 };
 pub use permit::{Check, Permit};
 pub use rules::{RULES, Rule, RuleSet, claimable, table, unclaimed};
-pub(crate) use rules::{claim_on_node, our_mark_while_down, under_way};
+pub(crate) use rules::{claim_on_node, left_of_way, our_mark_while_down, under_way};
 
 use crate::model::{Action, Hold, NodeName, Phase, RuleName, Standing, Waiver};
 use crate::observed::{PauseOf, effect};

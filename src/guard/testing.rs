@@ -144,6 +144,7 @@ impl Story {
             preferred_nodes: Vec::new(),
             standby_targets: Vec::new(),
             weight: 1,
+            probe: None,
         };
         self.desired.groups.insert(name.into(), spec);
         let at = self.now;

@@ -42,7 +42,7 @@ pub fn words(d: Duration) -> String {
 }
 
 /// How long something takes: the middle and the 95th percentile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// Half of all cases take at most this long.
     pub median: Duration,

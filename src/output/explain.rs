@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::look;
 use super::observe::{Observed, Unknown};
+use super::outlook::Outlook;
 use super::plan::{Decision, Relaxation};
 use super::seconds::Seconds;
 use super::status::Source;
@@ -38,6 +39,9 @@ pub struct Explained {
     pub nodes: Vec<ExplainedNode>,
     /// What stands in the way of the whole cluster.
     pub holds: Vec<Hold>,
+    /// The windows that what is left waits for, or goes on in.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub windows: Vec<Outlook>,
     /// Rules that are waived here, and until when.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub waivers: Vec<Waiver>,
@@ -97,6 +101,7 @@ impl Explained {
             action: action(decision, seen),
             nodes,
             holds: decision.holds().iter().filter(|hold| of_interest(hold, only)).map(Hold::from).collect(),
+            windows: Vec::new(),
             waivers: Vec::new(),
             relaxation: None,
             supposed: Vec::new(),

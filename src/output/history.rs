@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::plan::ActionOut;
+use super::plan::{ActionOut, Spread};
 use super::seconds::Seconds;
 use crate::model::Time;
 use crate::record::{Entry, EntryKind};
@@ -37,6 +37,9 @@ pub struct HistoryEntry {
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<String>,
+    /// How long that was foreseen to be, where it was measured from outside.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub predicted_seconds: Option<Spread>,
     /// How long it took, or lasted.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub duration_seconds: Option<Seconds>,
@@ -51,6 +54,10 @@ impl From<&Entry> for HistoryEntry {
             EntryKind::Outcome { failure, .. } => failure.clone(),
             _ => None,
         };
+        let predicted = match what {
+            EntryKind::Measured { predicted, .. } => Some((*predicted).into()),
+            _ => None,
+        };
         Self {
             at: entry.at,
             entry: what.word().into(),
@@ -58,6 +65,7 @@ impl From<&Entry> for HistoryEntry {
             action: what.action().map(Into::into),
             group: what.group().map(|group| group.to_string()),
             failure,
+            predicted_seconds: predicted,
             duration_seconds: what.took().map(Into::into),
             revision: entry.revision.to_string(),
         }

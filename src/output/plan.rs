@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::certificate::Certificate;
 use super::hold::Hold;
 use super::observe::{Observed, Unknown};
+use super::outlook::Outlook;
 use super::seconds::Seconds;
 use super::waiver::Waiver;
 use crate::desired::Cluster;
@@ -38,6 +39,9 @@ pub struct Planned {
     pub certificate: Certificate,
     /// How long all of it takes.
     pub elapsed: Elapsed,
+    /// The windows that what is left waits for, or goes on in.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub windows: Vec<Outlook>,
     /// Every role and its predicted outage.
     pub roles: Vec<RoleOutage>,
     /// What stands in the way of everything that is left.
@@ -250,6 +254,7 @@ impl Planned {
                 predicted_seconds: plan.elapsed.predicted.into(),
                 at_least_seconds: plan.elapsed.at_least.into(),
             },
+            windows: Vec::new(),
             roles: plan
                 .roles
                 .iter()

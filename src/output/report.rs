@@ -128,6 +128,9 @@ pub struct HandoffReport {
     /// apart. Left out if no outage was seen that ended.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub outage_seconds: Option<Seconds>,
+    /// How long users were without it, where it was asked from outside meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub measured_outage_seconds: Option<Seconds>,
     /// How long the handoff was expected to take when it was begun.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predicted_seconds: Option<Spread>,
@@ -144,12 +147,12 @@ pub struct HandoffReport {
 pub struct Event {
     /// When.
     pub at: Time,
-    /// What kind of line it is in the record: `outcome`, `failover`, `outage`.
+    /// What kind of line it is in the record: `outcome`, `failover`, `outage`, `measured`.
     pub kind: String,
     /// The action, of an outcome.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub action: Option<ActionOut>,
-    /// The role, of a failover or an outage.
+    /// The role, of a failover, an outage or a measurement.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub group: Option<String>,
     /// How long it took, or lasted.

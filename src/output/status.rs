@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::hold::Hold;
 use super::look::Unknowns;
 use super::observe::Unknown;
+use super::outlook::Outlook;
 use super::plan::{Decision, Handoffs};
 use super::seconds::Seconds;
 use super::waiver::Waiver;
@@ -50,6 +51,9 @@ pub struct Status {
     pub handoffs: Option<Handoffs>,
     /// What stands in the way.
     pub holds: Vec<Hold>,
+    /// The windows that what is left waits for, or goes on in.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub windows: Vec<Outlook>,
     /// Rules that are waived here, and until when.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub waivers: Vec<Waiver>,
@@ -136,6 +140,7 @@ impl Status {
             action: None,
             handoffs: None,
             holds: Vec::new(),
+            windows: Vec::new(),
             waivers: Vec::new(),
             unknown: unknown.0,
         }

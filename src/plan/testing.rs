@@ -196,8 +196,14 @@ impl World {
     }
 
     fn group(mut self, name: &str, owner: &str, kind: GroupKind) -> World {
-        let spec =
-            GroupSpec { kind, place: place(), preferred_nodes: Vec::new(), standby_targets: Vec::new(), weight: 1 };
+        let spec = GroupSpec {
+            kind,
+            place: place(),
+            preferred_nodes: Vec::new(),
+            standby_targets: Vec::new(),
+            weight: 1,
+            probe: None,
+        };
         self.desired.groups.insert(name.into(), spec);
         let at = now();
         let group = Group {

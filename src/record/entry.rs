@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inputs::Inputs;
 use crate::guard::Approval;
-use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Time, Waiver};
+use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Spread, Time, Waiver};
 
 /// In the place of a cluster's name: a line that is about many.
 pub const EVERY: &str = "*";
@@ -96,6 +96,22 @@ pub enum EntryKind {
         group: GroupName,
         /// How long.
         lasted: Duration,
+    },
+    /// A role was asked from outside while it was handed over: for how long users were without it.
+    Measured {
+        /// The role.
+        group: GroupName,
+        /// How long it did not answer, all stretches together.
+        outage: Duration,
+        /// How long it was foreseen to be down as its handoff began.
+        predicted: Spread,
+        /// How often it was asked.
+        asked: u32,
+        /// How often it did not answer.
+        unanswered: u32,
+        /// Why the figure is not what it seems to be, in words.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        amiss: Option<String>,
     },
     /// Somebody approved a sequence of handoffs.
     Approved {

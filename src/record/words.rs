@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::entry::{EntryKind, RollCounts};
 use super::inputs::Inputs;
@@ -22,6 +23,7 @@ impl EntryKind {
             EntryKind::Decided { .. } => "decided",
             EntryKind::Failover { .. } => "failover",
             EntryKind::Outage { .. } => "outage",
+            EntryKind::Measured { .. } => "measured",
             EntryKind::Approved { .. } => "approved",
             EntryKind::ApprovalVoid { .. } => "approvalVoid",
             EntryKind::WaiverGiven { .. } => "waiverGiven",
@@ -73,19 +75,26 @@ impl EntryKind {
     /// The group it is about.
     pub fn group(&self) -> Option<&GroupName> {
         match self {
-            EntryKind::Failover { group, .. } | EntryKind::Outage { group, .. } => Some(group),
+            EntryKind::Failover { group, .. } | EntryKind::Outage { group, .. } | EntryKind::Measured { group, .. } => {
+                Some(group)
+            }
             other => other.action().and_then(Action::group),
         }
     }
 
     /// How long it took, where that is what it says.
-    pub fn took(&self) -> Option<std::time::Duration> {
+    pub fn took(&self) -> Option<Duration> {
         match self {
             EntryKind::Outcome { took, .. } => Some(*took),
-            EntryKind::Outage { lasted, .. } => Some(*lasted),
+            EntryKind::Outage { lasted: took, .. } | EntryKind::Measured { outage: took, .. } => Some(*took),
             _ => None,
         }
     }
+}
+
+/// A duration that was measured, as people read it: below a minute to the tenth of a second.
+fn tenths(d: Duration) -> String {
+    if d.as_secs() >= 60 { words(d) } else { format!("{}.{}s", d.as_secs(), d.subsec_millis() / 100) }
 }
 
 /// The clusters that a stop cord with these labels is for.
@@ -149,6 +158,14 @@ impl fmt::Display for EntryKind {
                 write!(f, "failover, not our doing: {group} from {} to {}", name(from), name(to))
             }
             EntryKind::Outage { group, lasted } => write!(f, "  {group} was down for {}", words(*lasted)),
+            EntryKind::Measured { group, outage, predicted, asked, unanswered, amiss } => {
+                write!(f, "  {group} did not answer for {}, ", tenths(*outage))?;
+                let off = outage.abs_diff(predicted.median);
+                let than = if *outage < predicted.median { "less" } else { "more" };
+                write!(f, "{} {than} than foreseen ({}, ", tenths(off), words(predicted.median))?;
+                write!(f, "95 %: {}); {unanswered} of {asked} questions", words(predicted.p95))?;
+                amiss.iter().try_for_each(|amiss| write!(f, "; but {amiss}"))
+            }
             EntryKind::Approved { approval } => write!(f, "plan {} approved by {}", approval.hash, approval.by),
             EntryKind::ApprovalVoid { hash, why } => write!(f, "approval of plan {hash} is void: {why}"),
             EntryKind::WaiverGiven { waiver } => write!(f, "{waiver}"),

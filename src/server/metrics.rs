@@ -141,6 +141,14 @@ fn clusters(registry: &mut Registry, inner: &Inner) {
 fn happened(registry: &mut Registry, inner: &Inner) {
     let actions = family::<Counter>(registry, "actions", "Actions, by what came of them");
     let outage = in_seconds::<Total>(registry, "outage", "Outage of roles, as looks saw it");
+    let measured = in_seconds::<Total>(
+        registry,
+        "outage_measured",
+        "Outage of roles, as probes saw it while they were handed over",
+    );
+    let last = in_seconds::<Measure>(registry, "last_outage_measured", "The last outage that probes saw");
+    let foreseen = in_seconds::<Measure>(registry, "last_outage_predicted", "The same, as it was foreseen: the median");
+    let off = in_seconds::<Measure>(registry, "last_outage_error", "By how much it was longer than that");
     let failovers = family::<Counter>(registry, "failovers", "Roles that moved and it was not our doing");
     let alarms = family::<Counter>(registry, "alarms", "Things that somebody should have looked at");
     let seen = in_seconds::<Measure>(registry, "last_success_timestamp", "The last look that any node answered");
@@ -155,6 +163,14 @@ fn happened(registry: &mut Registry, inner: &Inner) {
         }
         for (role, lasted) in &tally.outages {
             outage.get_or_create(&labels(name, &[("role", role.as_str())])).inc_by(lasted.as_secs_f64());
+        }
+        for (role, outage) in &tally.measured {
+            let labels = labels(name, &[("role", role.as_str())]);
+            let (seen, predicted) = (outage.last.as_secs_f64(), outage.foreseen.median.as_secs_f64());
+            measured.get_or_create(&labels).inc_by(outage.total.as_secs_f64());
+            for (family, seconds) in [(&last, seen), (&foreseen, predicted), (&off, seen - predicted)] {
+                family.get_or_create(&labels).set(seconds);
+            }
         }
         failovers.get_or_create(&labels(name, &[])).inc_by(tally.failovers);
         alarms.get_or_create(&labels(name, &[])).inc_by(tally.alarms);

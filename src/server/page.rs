@@ -23,7 +23,7 @@ use super::session::Session;
 use super::{App, Inner, actions};
 use crate::door::Scope;
 use crate::model::{ClusterName, Time};
-use crate::output::Status;
+use crate::output::{Outlook, Status};
 use words::{Row, Word, stamp};
 
 /// What is around every page.
@@ -286,7 +286,14 @@ async fn sign_out(State(app): State<App>, headers: HeaderMap, filled: Filled) ->
     }
 }
 
-/// When the clock next releases something that a cluster waits for: a window opens, a soak ends.
-fn opening(status: &Status, now: Time) -> Option<Time> {
-    status.holds.iter().filter_map(|hold| hold.release.at).filter(|at| *at > now).min()
+/// The window that what is left of a cluster goes on in, and whether it fits; else when the clock next releases something
+/// that it waits for, as the end of a soak.
+fn opening(status: &Status, now: Time) -> Option<String> {
+    let fits = |window: &Outlook| if window.fits { "what is left fits" } else { "what is left does not fit" };
+    let window = status.windows.iter().min_by_key(|window| window.from.max(now));
+    if let Some(window) = window {
+        let when = if window.open { format!("open until {}", stamp(window.to)) } else { stamp(window.from) };
+        return Some(format!("{when}, {}", fits(window)));
+    }
+    status.holds.iter().filter_map(|hold| hold.release.at).filter(|at| *at > now).min().map(stamp)
 }

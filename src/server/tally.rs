@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
 use crate::daemon::View;
-use crate::model::{Action, Answer, ClusterName, GroupName, Known, Time};
+use crate::model::{Action, Answer, ClusterName, GroupName, Known, Spread, Time};
 use crate::output::Decision;
 use crate::record::{Entry, EntryKind};
 
@@ -31,6 +31,8 @@ pub(super) struct Tally {
     pub actions: BTreeMap<(&'static str, Outcome), u64>,
     /// How long each role was seen down.
     pub outages: BTreeMap<GroupName, Duration>,
+    /// How long each role was measured to be down, in all, and the last time against what was foreseen.
+    pub measured: BTreeMap<GroupName, Measured>,
     /// Failovers that were not ours.
     pub failovers: u64,
     /// Alarms.
@@ -41,6 +43,17 @@ pub(super) struct Tally {
     pub seen: Option<Time>,
     /// The last look at which it was converged.
     pub converged: Option<Time>,
+}
+
+/// Outages of a role, as it was asked from outside.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Measured {
+    /// All of them together.
+    pub total: Duration,
+    /// The last one.
+    pub last: Duration,
+    /// The last one as it was foreseen.
+    pub foreseen: Spread,
 }
 
 /// What came of an action.
@@ -96,6 +109,11 @@ impl Tallies {
             EntryKind::Answered { action, answer: Answer::Refused { .. } } => count(action, Outcome::Refused),
             EntryKind::Answered { action, answer: Answer::Unsure { .. } } => count(action, Outcome::Unsure),
             EntryKind::Outage { group, lasted } => *tally.outages.entry(group.clone()).or_default() += *lasted,
+            EntryKind::Measured { group, outage, predicted, .. } => {
+                let measured = tally.measured.entry(group.clone()).or_default();
+                let total = measured.total + *outage;
+                *measured = Measured { total, last: *outage, foreseen: *predicted };
+            }
             EntryKind::Failover { .. } => tally.failovers += 1,
             EntryKind::Alarm { .. } => tally.alarms += 1,
             _ => {}

@@ -32,6 +32,7 @@ fn one(text: &mut String, explained: &Explained) {
         let _ = writeln!(text, "  {FAINT}supposing: {}{FAINT:#}", explained.supposed.join("; "));
     }
     waivers(text, &explained.waivers, 2);
+    super::plan::windows(text, &explained.windows);
     let mut said = Vec::new();
     for node in &explained.nodes {
         self::node(text, node, now, &mut said);

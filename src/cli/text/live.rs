@@ -49,6 +49,7 @@ impl Live {
             EntryKind::Outage { group, lasted } => {
                 ("outage", WARN, vec![format!("{group:?} was down for {}", time::words(*lasted))])
             }
+            EntryKind::Measured { .. } => ("measured", HEAD, vec![entry.what.to_string().trim_start().to_owned()]),
             EntryKind::Approved { .. } => ("approved", GOOD, vec![entry.what.to_string()]),
             EntryKind::ApprovalVoid { .. } => ("void", WARN, vec![entry.what.to_string()]),
             EntryKind::WaiverGiven { .. } => ("waived", WARN, vec![entry.what.to_string()]),

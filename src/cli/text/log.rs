@@ -39,6 +39,7 @@ pub fn entry(entry: &Entry) {
         | EntryKind::Intended { .. }
         | EntryKind::Outcome { failure: None, .. }
         | EntryKind::Decided { .. }
+        | EntryKind::Measured { .. }
         | EntryKind::Approved { .. }
         | EntryKind::WaiverGiven { .. }
         | EntryKind::WaiverLifted { .. }

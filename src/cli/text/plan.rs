@@ -9,8 +9,8 @@ use super::layout::{Column, seconds, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
 use crate::model::time;
 use crate::output::{
-    Because, Certificate, Clusters, Decision, Elapsed, Evidence, Handoffs, Left, Planned, Price, Relaxation, Spread,
-    Step, Unknown,
+    Because, Certificate, Clusters, Decision, Elapsed, Evidence, Handoffs, Left, Outlook, Planned, Price, Relaxation,
+    Spread, Step, Unknown,
 };
 
 /// All plans.
@@ -53,6 +53,7 @@ fn one(text: &mut String, plan: &Planned) {
         let _ = writeln!(text, "  handoffs: {}", handoffs(&plan.handoffs));
         certificate(text, &plan.certificate);
     }
+    windows(text, &plan.windows);
     for role in &plan.roles {
         let _ = writeln!(text, "  outage of {}: {}", role.name, spread(role.predicted_outage_seconds));
     }
@@ -75,6 +76,13 @@ fn one(text: &mut String, plan: &Planned) {
         prices(text, std::slice::from_ref(other));
     }
     unknown(text, &plan.unknown);
+}
+
+/// The windows that what is left waits for, or goes on in.
+pub fn windows(text: &mut String, windows: &[Outlook]) {
+    for window in windows {
+        let _ = writeln!(text, "  window for {}: {window}", window.what());
+    }
 }
 
 /// What would have to change, where nothing leads to the target.

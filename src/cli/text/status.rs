@@ -6,12 +6,13 @@ use comfy_table::Color;
 
 use super::holds::waivers;
 use super::layout::{Column, seconds, stamp, table};
-use crate::output::{Clusters, Decision, InCharge, Source, Status};
+use crate::output::{Clusters, Decision, InCharge, Outlook, Source, Status};
 
 /// All clusters.
 pub fn text(document: &Clusters<Status>) -> String {
     let rows = document.clusters.iter().map(row).collect();
-    let mut text = table(&["CLUSTER", "DECISION", "NODES", "ACTION", "HANDOFFS", "HELD BY", "IN CHARGE", "SEEN"], rows);
+    let mut text =
+        table(&["CLUSTER", "DECISION", "NODES", "ACTION", "HANDOFFS", "WINDOW", "HELD BY", "IN CHARGE", "SEEN"], rows);
     for status in document.clusters.iter().filter(|status| !status.waivers.is_empty()) {
         let _ = writeln!(text, "{}", status.name);
         waivers(&mut text, &status.waivers, 2);
@@ -55,10 +56,21 @@ fn row(status: &Status) -> Vec<Column> {
         Column::new(nodes),
         Column::new(status.action.as_deref().unwrap_or_default()),
         Column::new(handoffs.unwrap_or_default()),
+        Column::new(windows(status)),
         Column::new(rules.join(", ")),
         Column::new(in_charge(status)),
         Column::new(seen),
     ]
+}
+
+/// When what is left can go on, and whether it can come to its end then.
+fn windows(status: &Status) -> String {
+    let several = status.windows.len() > 1;
+    let one = |window: &Outlook| {
+        let what = if several { format!("{}: ", window.what()) } else { String::new() };
+        format!("{what}{}, {}", window.when(), if window.fits { "fits" } else { "does not fit" })
+    };
+    status.windows.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn in_charge(status: &Status) -> String {

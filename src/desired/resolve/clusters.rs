@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::diagnostics::{Diagnostic, did_you_mean, one_of};
-use super::super::document::{APPROVE, ClusterSpec, GroupDoc, Kind, Manifest};
+use super::super::document::{APPROVE, ClusterSpec, GroupDoc, Kind, Manifest, ProbeDoc};
 use super::super::parts::{DriverParts, PartChecked, PartContext};
-use super::super::resolved::{ApprovalAnnotation, Cluster, DriverPart, GroupSpec, NodeSpec, PackageAt, Policy};
+use super::super::resolved::{ApprovalAnnotation, Cluster, DriverPart, GroupSpec, NodeSpec, PackageAt, Policy, Probe};
 use super::docs::{Doc, Docs, Missing, inside};
 use super::rollups::{Packages, file_of};
-use super::{policies, waivers};
+use super::{policies, probes, waivers};
 use crate::model::{ClusterName, GroupName, NodeName, NodeRef, Rollup, RollupName};
 use crate::observed::GroupKind;
 
@@ -208,7 +208,8 @@ impl Reader<'_, '_> {
                 let message = "an outage that weighs nothing";
                 self.found.push(Diagnostic::error("wrong-value", message, at, "expected 1 or more"));
             }
-            groups.insert(GroupName::new(name.as_str()), self.group(name, group));
+            let probe = group.probe.as_ref().and_then(|probe| self.probe(name, group.kind, probe));
+            groups.insert(GroupName::new(name.as_str()), GroupSpec { probe, ..self.group(name, group) });
         }
         groups
     }
@@ -226,7 +227,13 @@ impl Reader<'_, '_> {
                 })
                 .collect(),
             weight: group.weight.unwrap_or(1).max(1),
+            probe: None,
         }
+    }
+
+    fn probe(&mut self, name: &str, kind: GroupKind, probe: &ProbeDoc) -> Option<Probe> {
+        let read = probes::probe(self.doc, name, kind, probe);
+        read.map_err(|diagnostics| self.found.extend(diagnostics)).ok()
     }
 
     fn driver(

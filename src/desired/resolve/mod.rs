@@ -7,6 +7,7 @@ mod checks;
 mod clusters;
 mod docs;
 mod policies;
+mod probes;
 mod rollups;
 mod standby;
 mod waivers;

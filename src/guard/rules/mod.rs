@@ -41,6 +41,7 @@ pub(crate) use fence::{claim_on_node, under_way};
 pub use fence::{claimable, unclaimed};
 pub(super) use fleet::SHOWN as FLEET_SHOWN;
 pub use table::table;
+pub(crate) use window::left_of_way;
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]

@@ -12,10 +12,10 @@ use crate::desired::{Opening, Window, WorkWhen};
 use crate::guard::Facts;
 use crate::model::time::{later, stamp, words};
 use crate::model::{
-    Action, ActionKind, ClusterServiceRule, Evidence, HandoffStyle, Hold, NodeName, Phase, RebootRule, ReleaseKind,
-    RuleName, Standing, Subject,
+    Action, ActionKind, ClusterServiceRule, Evidence, Hold, NodeName, Phase, RebootRule, ReleaseKind, RuleName,
+    Standing, Subject,
 };
-use crate::observed::effect;
+use crate::observed::{GroupKind, PauseOf, effect};
 
 pub(super) const RULE: Rule = Rule {
     name: RuleName::Window,
@@ -32,14 +32,13 @@ const OPENINGS_TRIED: usize = 14;
 
 fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     let policy = &facts.desired.policy;
-    let (from, to) = match action {
+    let from = match action {
         _ if action.phase() == Phase::Finish || duty::is_only_way_up(action, facts) => return Ok(()),
-        Action::Handoff { from, to, .. } => (from, to),
-        Action::StopRole { node, to, .. } => (node, to),
+        Action::Handoff { from: node, .. } | Action::StopRole { node, .. } => node,
         _ if policy.work == WorkWhen::Anytime => return Ok(()),
         _ => return fits("work", &policy.windows, Duration::ZERO, remaining(action, facts), action, facts),
     };
-    let handoff = handoff_takes(action, from, to, facts);
+    let handoff = handoff_takes(action, facts);
     let windows = policy.handoff_windows.as_ref().unwrap_or(&policy.windows);
     if policy.handoff.when.needs_window() {
         fits("handoffs", windows, Duration::ZERO, handoff.with_undo, action, facts)?;
@@ -106,22 +105,9 @@ struct HandoffTakes {
     with_undo: Duration,
 }
 
-fn handoff_takes(action: &Action, from: &NodeName, to: &NodeName, facts: &Facts<'_>) -> HandoffTakes {
-    let p95 = |action: &Action| facts.forecast.of(action).p95;
-    let mut alone = p95(action);
-    let offline = |action: &Action| matches!(action, Action::Handoff { style: HandoffStyle::Offline, .. });
-    if let Some(group) = action.group() {
-        let start = Action::StartRole { group: group.clone(), node: to.clone() };
-        match action {
-            Action::StopRole { .. } => {
-                let (group, from, to) = (group.clone(), from.clone(), to.clone());
-                alone += p95(&Action::Handoff { group, from, to, style: HandoffStyle::Offline }) + p95(&start);
-            }
-            _ if offline(action) => alone += p95(&start),
-            _ => {}
-        }
-    }
-    let undo = effect::undo(action).map_or(Duration::ZERO, |undo| p95(&undo));
+fn handoff_takes(action: &Action, facts: &Facts<'_>) -> HandoffTakes {
+    let alone = facts.forecast.outage(action).p95;
+    let undo = effect::undo(action).map_or(Duration::ZERO, |undo| facts.forecast.of(&undo).p95);
     HandoffTakes { alone, with_undo: alone.saturating_add(undo) }
 }
 
@@ -153,6 +139,22 @@ fn remaining(action: &Action, facts: &Facts<'_>) -> Duration {
         Some(first) => way_of(node, first, groups_on(node, facts), facts),
         None => facts.forecast.of(action).p95,
     }
+}
+
+/// How long what is left of a node's way takes, at the 95th percentile: all of it, or what follows its pause. Its roles
+/// leave it by handoffs, which count for themselves.
+pub(crate) fn left_of_way(node: &NodeName, facts: &Facts<'_>) -> Duration {
+    let paused = matches!(facts.seen.pause_of(node), PauseOf::Rollward(_));
+    let from = |step: ActionKind| WAY.iter().position(|other| *other == step).unwrap_or(WAY.len());
+    let first = match (has_work_left(node, facts), paused) {
+        (true, false) => from(ActionKind::Pause),
+        (true, true) => from(ActionKind::MoveGroup),
+        (false, true) => from(ActionKind::Resume),
+        (false, false) => return Duration::ZERO,
+    };
+    let moved = facts.seen.maybe_owned_by(node);
+    let moved = moved.filter(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Auxiliary).count();
+    way_of(node, first, u32::try_from(moved).unwrap_or(u32::MAX), facts)
 }
 
 /// How long the node's way takes from one of its steps on, with so many groups to move off it.

@@ -70,7 +70,7 @@ fn event(line: &Recorded) -> Option<Event> {
     let what = &line.entry.what;
     let (action, failure) = match what {
         EntryKind::Outcome { action, failure, .. } => (Some(action.into()), failure.clone()),
-        EntryKind::Failover { .. } | EntryKind::Outage { .. } => (None, None),
+        EntryKind::Failover { .. } | EntryKind::Outage { .. } | EntryKind::Measured { .. } => (None, None),
         _ => return None,
     };
     Some(Event {
@@ -136,6 +136,7 @@ fn handoffs(lines: &[&Recorded], looks: &BTreeMap<i64, Look>) -> Vec<HandoffRepo
                     at: line.entry.at,
                     took_seconds: (*took).into(),
                     outage_seconds: None,
+                    measured_outage_seconds: None,
                     predicted_seconds: predicted.remove(group).flatten().map(Into::into),
                     failure: failure.clone(),
                     entry: line.id,
@@ -150,6 +151,12 @@ fn handoffs(lines: &[&Recorded], looks: &BTreeMap<i64, Look>) -> Vec<HandoffRepo
                 };
                 if let Some(handoff) = found.iter_mut().rev().find(of_it) {
                     handoff.outage_seconds = Some((*lasted).into());
+                }
+            }
+            EntryKind::Measured { group, outage, .. } => {
+                let of_role = |handoff: &&mut HandoffReport| handoff.action.group.as_deref() == Some(group.as_str());
+                if let Some(handoff) = found.iter_mut().rev().find(of_role) {
+                    handoff.measured_outage_seconds = Some((*outage).into());
                 }
             }
             _ => {}

@@ -24,9 +24,13 @@ impl Build {
 }
 
 impl HandoffReport {
-    /// The outage, in words.
+    /// The outage as looks saw it, in words, and as it was measured.
     pub fn outage_in_words(&self) -> String {
-        self.outage_seconds.map_or_else(|| "not measured".to_owned(), |outage| words(outage.0))
+        let seen = self.outage_seconds.map_or_else(|| "not measured".to_owned(), |outage| words(outage.0));
+        match self.measured_outage_seconds {
+            Some(measured) => format!("{seen}; by its probe {:.1}s", measured.0.as_secs_f64()),
+            None => seen,
+        }
     }
 
     /// How long it was expected to take, in words.

@@ -38,6 +38,7 @@ pub(super) struct Page {
     elapsed: String,
     /// What is said where no step can be taken.
     idle: &'static str,
+    windows: Vec<String>,
     roles: Vec<String>,
     unknown: Vec<String>,
     timeline: Option<Timeline>,
@@ -133,6 +134,7 @@ pub(super) fn page(inner: &Inner, name: &str, frame: Frame) -> Result<Page, Prob
             Some(Decision::Converged) => "Nothing is left to do.",
             _ => "No step leads on from here; above stands why.",
         },
+        windows: status.windows.iter().map(|window| format!("Window for {}: {window}.", window.what())).collect(),
         roles: planned
             .iter()
             .flat_map(|planned| &planned.roles)

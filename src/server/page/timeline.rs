@@ -231,6 +231,7 @@ mod tests {
             action: None,
             group: Some("MBX1".into()),
             failure: None,
+            predicted_seconds: None,
             duration_seconds: Some(Seconds(Duration::from_secs(lasted))),
             revision: "r".into(),
         }

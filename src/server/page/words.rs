@@ -124,7 +124,7 @@ impl Row {
             doing: status.action.clone(),
             why: holds.iter().take(REASONS).map(why).collect(),
             more: holds.len().saturating_sub(REASONS),
-            opening: super::opening(status, now).map(stamp),
+            opening: super::opening(status, now),
             seen: status.age_seconds.map_or_else(|| "never".to_owned(), ago),
         }
     }

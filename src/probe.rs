@@ -1,0 +1,169 @@
+//! Asks a role from outside whether it serves, many times a second, while it is handed over: how long users were without
+//! it, by a clock and on a thread of its own.
+//!
+//! What comes of it is a figure for people. Absent on purpose: anything that a decision, a rule or a loop could come to
+//! wait for, or to rest on.
+
+mod ask;
+
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at};
+
+use crate::desired::Probe;
+
+/// For so long a role is still asked after its cluster has shown it to serve again: users reach it through more than
+/// the cluster.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Nobody is asked for longer: an outage as long as this is no handoff any more.
+const LONGEST: Duration = Duration::from_secs(2 * 3600);
+
+/// A measurement that is under way. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Measurement {
+    stage: watch::Sender<Stage>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The role is being handed over.
+    Under,
+    /// Its cluster has shown that it serves again.
+    Served,
+}
+
+/// What came of a measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// How long the role did not answer, all stretches together.
+    pub outage: Duration,
+    /// How often it was asked.
+    pub asked: u32,
+    /// How often it did not answer.
+    pub unanswered: u32,
+    /// Why the figure is not what it seems to be; in words.
+    pub amiss: Option<String>,
+}
+
+impl Measurement {
+    /// Begins to ask. `done` is called once, on a thread of the measurement's own, unless it is dropped before.
+    ///
+    /// # Errors
+    /// There is no thread to be had for it.
+    pub fn start(probe: &Probe, done: impl FnOnce(Measured) + Send + 'static) -> std::io::Result<Self> {
+        let (stage, follow) = watch::channel(Stage::Under);
+        let probe = probe.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
+        thread::Builder::new().name("probe".into()).spawn(move || {
+            let measured = runtime.block_on(measure(&probe, follow));
+            // A name that is still being looked up is left to itself.
+            runtime.shutdown_background();
+            if let Some(measured) = measured {
+                done(measured);
+            }
+        })?;
+        Ok(Self { stage })
+    }
+
+    /// The cluster shows that the role serves again: the measurement ends with the next answer.
+    pub fn served(&self) {
+        self.stage.send_replace(Stage::Served);
+    }
+}
+
+/// One time that the role was asked, by the time since the measurement began.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    began: Duration,
+    /// When it had answered; `None` if it did not.
+    answered: Option<Duration>,
+}
+
+/// Asks until the role answers after its cluster has shown it to serve; `None` if nobody wants to know any more.
+///
+/// Whoever is still waited for does not keep the next one from being asked in time; only of as many as can be waited for
+/// at once there are no more.
+async fn measure(probe: &Probe, mut stage: watch::Receiver<Stage>) -> Option<Measured> {
+    let start = Instant::now();
+    let at_once = probe.timeout.as_nanos().div_ceil(probe.every.as_nanos().max(1)) as usize + 1;
+    let mut ticks = interval(probe.every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let (mut under_way, mut all) = (JoinSet::new(), Vec::new());
+    let mut served_at: Option<Instant> = None;
+    let mut amiss = None;
+    loop {
+        let ends = served_at.map_or(start + LONGEST, |served| served + PATIENCE);
+        tokio::select! {
+            biased;
+            changed = stage.changed() => {
+                changed.ok()?;
+                served_at.get_or_insert_with(Instant::now);
+            }
+            Some(Ok(asked)) = under_way.join_next(), if !under_way.is_empty() => {
+                let asked: Asked = asked;
+                all.push(asked);
+                let after = |served: Instant| start + asked.began >= served;
+                if asked.answered.is_some() && served_at.is_some_and(after) {
+                    break;
+                }
+            }
+            () = sleep_until(ends) => {
+                amiss = Some(match served_at {
+                    Some(_) => format!("it has not answered within {} of being seen to serve", words(PATIENCE)),
+                    None => format!("it was not seen to serve within {}", words(LONGEST)),
+                });
+                break;
+            }
+            _ = ticks.tick(), if under_way.len() < at_once => {
+                let asks = probe.asks.clone();
+                let (began, until) = (Instant::now(), Instant::now() + probe.timeout);
+                under_way.spawn(async move {
+                    let answered = timeout_at(until, ask::ask(&asks)).await == Ok(true);
+                    Asked { began: began - start, answered: answered.then(|| start.elapsed()) }
+                });
+            }
+        }
+    }
+    let over = start.elapsed();
+    // Those that are still under way began before the last answer, and may say that there was none then.
+    while let Some(Ok(asked)) = under_way.join_next().await {
+        all.push(asked);
+    }
+    Some(tally(all, over, amiss))
+}
+
+/// What the answers come to: from each one asked in vain to the first answer after it.
+fn tally(all: Vec<Asked>, over: Duration, amiss: Option<String>) -> Measured {
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let unanswered = all.iter().filter(|asked| asked.answered.is_none()).count();
+    let asked = all.len();
+    let mut moments: Vec<(Duration, bool)> =
+        all.iter().map(|asked| asked.answered.map_or((asked.began, false), |at| (at, true))).collect();
+    moments.sort_unstable();
+    let mut outage = Duration::ZERO;
+    let mut down_since = None;
+    for (at, answers) in moments {
+        match (answers, down_since) {
+            (false, None) => down_since = Some(at),
+            (true, Some(since)) => {
+                outage += at - since;
+                down_since = None;
+            }
+            _ => {}
+        }
+    }
+    outage += down_since.map_or(Duration::ZERO, |since| over.saturating_sub(since));
+    let never = (asked > 0 && unanswered == asked).then(|| "it never answered: is the probe right?".to_owned());
+    Measured { outage, asked: count(asked), unanswered: count(unanswered), amiss: never.or(amiss) }
+}
+
+fn words(duration: Duration) -> String {
+    crate::model::time::words(duration)
+}
+
+#[cfg(test)]
+mod tests;
