@@ -45,7 +45,13 @@ impl Browser {
         browser
     }
 
+    #[track_caller]
     fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.try_ask(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// What it answers, or what it says instead.
+    fn try_ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.sent += 1;
         let mut request = json!({"id": self.sent, "method": method, "params": params});
         if !self.session.is_empty() {
@@ -57,8 +63,7 @@ impl Browser {
             assert!(self.from.read_until(0, &mut answer).unwrap() > 0, "the browser has ended");
             let answer: Value = serde_json::from_slice(&answer[..answer.len() - 1]).unwrap();
             if answer["id"] == self.sent {
-                assert!(answer.get("error").is_none(), "{method}: {answer}");
-                return answer["result"].clone();
+                return answer.get("error").map_or_else(|| Ok(answer["result"].clone()), |error| Err(error.clone()));
             }
         }
     }
@@ -66,7 +71,12 @@ impl Browser {
     /// What an expression comes to in the page; nothing while the page is on its way.
     fn eval(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true});
-        self.ask("Runtime.evaluate", params)["result"]["value"].clone()
+        match self.try_ask("Runtime.evaluate", params) {
+            Ok(answer) => answer["result"]["value"].clone(),
+            // Its answer went with the page that it was asked of.
+            Err(error) if error.to_string().contains("navigated") => Value::Null,
+            Err(error) => panic!("{expression}: {error}"),
+        }
     }
 
     #[track_caller]
