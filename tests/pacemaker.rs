@@ -2,6 +2,7 @@
 //! saved, and `NAME.expected` what is seen in it and what would be done. Adding one is adding a file;
 //! `UPDATE_EXPECTED=1 cargo test pacemaker` writes down what is expected.
 
+mod bans;
 mod captures;
 mod sheets;
 

@@ -71,6 +71,23 @@ fn a_node_of_a_pair_loses_power_and_is_fenced() {
     assert_eq!(lab.starts("mail") + lab.starts("files"), 3, "{:#?}", lab.witnessed());
 }
 
+/// The active node's power fails while the other is installed, drained by bans: the other still has its fence device, and
+/// has whatever was served fenced; what was banned from it keeps nobody from going on.
+#[test]
+fn a_pair_that_is_drained_by_bans_outlives_its_active_node() {
+    let Some(story) = pair(fence) else { return };
+    let lab = &story.lab;
+    story.host.edit("{sshConfig: ", "{drain: bans, sshConfig: ");
+    let (daemon, node) = story.until_installing("sleep 5");
+    let banned = lab.on(&node, "cibadmin -Q -o constraints");
+    assert!(banned.contains("rsc=\"mail\"") && !banned.contains("rsc=\"fence-"), "{banned}");
+    let active = lab.nodes.iter().find(|other| **other != node).unwrap();
+    lab.kill(active);
+    until("it is fenced", || lab.fenced() == [format!("reboot {active}")]);
+    story.converges(daemon);
+    assert_eq!(lab.fenced().len(), 1, "{:?}", lab.fenced());
+}
+
 /// The link between the nodes is cut in an install: the node that has roles wins, the other loses its power in the middle
 /// of it, and waits for its peer when it is back. Nothing is begun until they are together again.
 #[test]

@@ -11,10 +11,10 @@ use super::captures::{OFF, snapshot};
 use super::{compare, folder, rollward};
 
 /// Something of ours in the store: what it is about, and its value.
-type Mark = (&'static str, Value);
+pub(super) type Mark = (&'static str, Value);
 
 /// A claim, a mark of each kind that is named, and the constraint of a move, in the store of every node that answers.
-fn with_marks(mut snapshot: Value, marks: &[Mark], constraint: &str) -> Value {
+pub(super) fn with_marks(mut snapshot: Value, marks: &[Mark], constraint: &str) -> Value {
     let set = |id: &str, name: &str, value: &str| {
         let value = value.replace('&', "&amp;").replace('"', "&quot;");
         format!(

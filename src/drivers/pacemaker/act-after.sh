@@ -45,8 +45,9 @@ own_set() {
 # Bans, and the mark that makes them ours, in one write.
 mark_own_bans() {
     # Words: no resource's name has a space.
+    kept_off=$(bans "$node" $with) || return 1
     cibadmin --modify --allow-create -o configuration -X "<configuration>
-        <crm_config>$(own_set)</crm_config><constraints>$(bans "$node" $with)</constraints>
+        <crm_config>$(own_set)</crm_config><constraints>$kept_off</constraints>
     </configuration>"
 }
 # Standby, and the mark that makes it ours, in one write. Power that failed between two would leave a standby that is
@@ -86,12 +87,15 @@ arrived() {
 # everything, clones' instances included.
 drained() {
     if [ -n "$with" ]; then
+        clones=$(promotable) || return 3
         for resource in $with; do
             here=" *\$"
-            promotable | grep -qxF "$resource" && here=" \(Promoted\|Master\)"
-            timeout 20 crm_resource --locate -r "$resource" 2>/dev/null | grep -q "running on: $node$here" || continue
-            rests
-            return
+            printf '%s\n' "$clones" | grep -qxF "$resource" && here=" \(Promoted\|Master\)"
+            where=$(timeout 20 crm_resource --locate -r "$resource" 2>/dev/null) || return 3
+            if printf '%s\n' "$where" | grep -q "running on: $node$here"; then
+                rests
+                return
+            fi
         done
         return 0
     fi

@@ -75,7 +75,18 @@ impl by_hand::Tools for Tools<'_> {
     fn resume(&self, node: &NodeName) -> Commands {
         self.in_store(match self.asked.spec.drain {
             Drain::Standby => format!("crm_attribute -N {} -n standby -D", quoted(node.as_str())),
-            Drain::Bans => format!("cibadmin --delete-all --force --xpath {}", quoted(&drain::of_node(node.as_str()))),
+            // A pause from before bans were declared is a standby.
+            Drain::Bans => {
+                let bans = quoted(&drain::of_node(node.as_str()));
+                format!(
+                    "sh -c {}",
+                    quoted(&format!(
+                        "if cibadmin --query --xpath {bans} >/dev/null; then cibadmin --delete-all --force --xpath {bans}; \
+                         else crm_attribute -N {} -n standby -D; fi",
+                        quoted(node.as_str())
+                    ))
+                )
+            }
         })
     }
 

@@ -345,9 +345,11 @@ fn maintenance(all: &Evidence<'_>) -> Finding {
 
 fn standby(all: &Evidence<'_>) -> Finding {
     all.cluster(|_, store| {
-        let ours: BTreeSet<&str> =
-            store.marks.iter().filter_map(|mark| mark.kind.node()).map(NodeName::as_str).collect();
-        let theirs = store.standby.keys().filter(|node| !ours.contains(node.as_str()));
+        let paused = store.marks.iter().filter(|mark| matches!(&mark.kind, MarkKind::Pause { .. }));
+        let ours: BTreeSet<&str> = paused.filter_map(|mark| mark.kind.node()).map(NodeName::as_str).collect();
+        // A standby on top of bans of ours is not ours.
+        let is_ours = |node: &String| ours.contains(node.as_str()) && !store.banned.contains(node);
+        let theirs = store.standby.keys().filter(|node| !is_ours(node));
         Found::none_of(theirs, "nobody has put a node in standby", Warning)
     })
     .or("a person's standby is respected: `crm_attribute -N NODE -n standby -D` when it is over")

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::look::Asked;
 use super::spec::Drain;
 use crate::model::GroupName;
-use crate::observed::Observation;
+use crate::observed::{GroupKind, Observation};
 
 /// How the identifiers of our bans begin.
 const BANS: &str = "rollward-ban-";
@@ -15,8 +15,9 @@ pub(super) fn is_ours(id: &str) -> bool {
     id.starts_with(BANS)
 }
 
-/// Where a pause bans: the resources that are seen, with spaces between, as plain clones alone are not. Where there are
-/// none, a standby is what is left.
+/// Where a pause bans: the resources that are seen and may serve users, with spaces between. Plain clones are none of
+/// these, nor are fence devices: the cluster takes a device from a node that it must not run on, and with it that node's
+/// means to fence others. Where there are none, a standby is what is left.
 ///
 /// # Errors
 /// The name of one cannot be that of a resource.
@@ -24,7 +25,7 @@ pub(super) fn kept_off(asked: &Asked, seen: &Observation) -> Result<Option<Strin
     if asked.spec.drain == Drain::Standby {
         return Ok(None);
     }
-    let there = seen.groups.iter().filter(|(_, group)| !group.kind.is_unknown());
+    let there = seen.groups.iter().filter(|(_, group)| group.kind.surely(|kind| *kind == GroupKind::Role));
     // `web:0` is a replica of the bundle `web`, and `db@n1` one of several instances of `db`.
     let resource = |name: &GroupName| GroupName::new(name.as_str().split([':', '@']).next().unwrap_or_default());
     let resources = there.map(|(name, _)| plain(&resource(name))).collect::<Result<BTreeSet<_>, _>>()?;

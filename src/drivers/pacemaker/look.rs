@@ -10,7 +10,7 @@ use super::drain;
 use super::kept::seen_by_itself;
 use super::probe::{self, Answers};
 use super::software;
-use super::spec::{self, Spec};
+use super::spec::{self, Drain, Spec};
 use super::status::{Ban, Member, MemberKind, Status};
 use super::units::{Unit, Units};
 use crate::desired::Cluster;
@@ -107,7 +107,10 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
         Err(why) => (Err(why.clone()), Err(why.clone()), Err(why.clone())),
     };
     let units = match (&status, &store) {
-        (Ok(status), Ok(store)) => Ok(Units::new(&status.resources, &store.fence_devices, !status.options.maintenance)),
+        (Ok(status), Ok(store)) => {
+            let units = Units::new(&status.resources, &store.fence_devices, !status.options.maintenance);
+            Ok(if asked.spec.drain == Drain::Bans { units.with_devices_that_stay() } else { units })
+        }
         (Err(why), _) | (_, Err(why)) => Err(why.clone()),
     };
     let blind = |why: &String| -> Arc<str> { why.as_str().into() };
@@ -116,11 +119,13 @@ pub(super) fn look(asked: &Asked, raw: &Raw, at: Time) -> Observation {
         names.extend(status.nodes.keys().map(|name| NodeName::new(name.as_str())));
     }
     let nodes = names.into_iter().map(|name| {
-        let mut node = node(&name, asked, heard.get(&name), status.as_deref(), units.as_ref().ok(), at);
-        let banned = store.as_ref().is_ok_and(|store| store.banned.contains(name.as_str()));
-        if banned && node.paused.surely(|paused| !paused) {
-            node.paused = Known::seen(true, at);
-        }
+        let banned = match &store {
+            Ok(store) => Ok(store.banned.contains(name.as_str())),
+            // Without bans of ours there is nothing that only the store would tell.
+            Err(_) if asked.spec.drain == Drain::Standby => Ok(false),
+            Err(why) => Err(why),
+        };
+        let node = node(&name, asked, heard.get(&name), status.as_deref(), banned, units.as_ref().ok(), at);
         (name, node)
     });
     let nodes = nodes.collect();
@@ -301,6 +306,7 @@ fn node(
     asked: &Asked,
     heard: Option<&Result<Heard<'_>, String>>,
     status: Result<&Status, &String>,
+    banned: Result<bool, &String>,
     units: Option<&Units>,
     at: Time,
 ) -> Node {
@@ -312,7 +318,7 @@ fn node(
     };
     let mut node = Node::unknown(&why);
     match status.map(|status| (status, status.nodes.get(name.as_str()))) {
-        Ok((status, Some(member))) => seen_by_others(&mut node, name, member, status, at),
+        Ok((status, Some(member))) => seen_by_others(&mut node, name, member, status, banned, at),
         Ok((status, None)) => {
             let known = status.nodes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             let why: Arc<str> = format!("the cluster has no node {name}, but {known}: mend `nodes`").into();
@@ -348,7 +354,14 @@ fn node(
     node
 }
 
-fn seen_by_others(node: &mut Node, name: &NodeName, member: &Member, status: &Status, at: Time) {
+fn seen_by_others(
+    node: &mut Node,
+    name: &NodeName,
+    member: &Member,
+    status: &Status,
+    banned: Result<bool, &String>,
+    at: Time,
+) {
     node.membership = if member.unclean {
         Known::unknown(format!("{name} is unclean: it was lost, and its fencing is not confirmed"))
     } else if member.pending || (member.online && member.shutdown) {
@@ -358,10 +371,12 @@ fn seen_by_others(node: &mut Node, name: &NodeName, member: &Member, status: &St
     } else {
         Known::seen(Membership::Down, at)
     };
-    node.paused = match (member.maintenance || status.options.maintenance, member.standby) {
-        // We never set it, and it hides what a standby would do.
-        (true, true) => Known::unknown(format!("{name} is in maintenance mode as well as in standby")),
-        (maintenance, standby) => Known::seen(maintenance || standby, at),
+    node.paused = match (member.maintenance || status.options.maintenance, member.standby, banned) {
+        // We never set it, and it hides what a standby would do, or a ban.
+        (true, true, _) => Known::unknown(format!("{name} is in maintenance mode as well as in standby")),
+        (true, false, Ok(true)) => Known::unknown(format!("{name} is in maintenance mode as well as drained by bans")),
+        (false, false, Err(why)) => Known::unknown(format!("whether bans of ours drain {name} cannot be seen: {why}")),
+        (maintenance, standby, banned) => Known::seen(maintenance || standby || banned == Ok(true), at),
     };
     if member.kind == MemberKind::Remote {
         node.membership = Known::unknown(format!("{name} is a remote or guest node, which is not worked on"));

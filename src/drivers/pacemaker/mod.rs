@@ -205,7 +205,7 @@ pub fn replay(cluster: &Cluster, snapshot: &Snapshot) -> Result<Observation, Str
 
 impl Driver for Pacemaker {
     fn traits(&self) -> DriverTraits {
-        // A standby drains the node by itself; a copied package disturbs nothing.
+        // A standby drains the node by itself, and so do bans; a copied package disturbs nothing.
         DriverTraits { pause_keeps_groups: false, staging_disturbs: false, can_stop_cluster_service: true }
     }
 

@@ -5,7 +5,9 @@ after=$scratch/after
 cibadmin -Q >"$copy" 2>"$errors" </dev/null
 say store $? "" "$(cat "$errors")"
 # Words: no resource's name has a space.
-[ "$what" = bans ] && kept_off=$(bans "$node" $resources)
+if [ "$what" = bans ]; then
+    kept_off=$(bans "$node" $resources) || { say change 1 "" "crm_mon does not say what is promotable"; printf '#end\n'; exit 0; }
+fi
 CIB_file=$copy
 export CIB_file
 case $what in

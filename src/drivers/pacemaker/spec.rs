@@ -58,7 +58,8 @@ pub enum Drain {
     #[default]
     Standby,
     /// A location constraint keeps each resource off it, and each promoted instance. Instances of plain clones stay:
-    /// what guards the node, or serves storage to it.
+    /// what guards the node, or serves storage to it; and so do fence devices. A resource that is created meanwhile has
+    /// none, and may start there.
     Bans,
 }
 

@@ -62,11 +62,24 @@ impl Units {
         units
     }
 
+    /// The same where nodes are drained by bans: fence devices are not banned and stay where they are, as a plain clone's
+    /// instances do. One that is stuck protects its node.
+    pub fn with_devices_that_stay(mut self) -> Self {
+        let stays = |unit: &Unit| unit.kind == GroupKind::Auxiliary && unit.stuck.is_none();
+        for (name, unit) in self.groups.iter_mut().filter(|(_, unit)| stays(unit)) {
+            for node in std::mem::take(&mut unit.nodes) {
+                self.instances.entry(node).or_default().insert(name.clone());
+            }
+        }
+        self
+    }
+
     fn put(&mut self, name: &str, unit: Unit) {
         self.groups.insert(name.to_owned(), unit);
     }
 
-    /// A plain clone is stopped by a drain and moves nowhere. One that is stuck protects its node all the same.
+    /// A plain clone is stopped by a standby, or stays under bans, and moves nowhere. One that is stuck protects its node
+    /// all the same.
     fn instances_of(&mut self, id: &str, instances: &[Instance]) {
         for instance in instances {
             let one = unit(GroupKind::Auxiliary, &instance.members);
