@@ -1,7 +1,5 @@
 //! The Exchange cmdlets that act on clustered mailbox servers, with the checks that they make.
 
-use std::time::Duration;
-
 use rollward::model::{Action, ClusterName, GroupName, HandoffStyle, NodeName};
 use rollward::observed::{CopyStatus, GroupState};
 
@@ -26,9 +24,6 @@ pub const NAMES: &[&str] = &[
     "Mount-Database",
     "Resume-StorageGroupCopy",
 ];
-
-/// How long a role that a controller stops may stay so before the world counts it as forgotten.
-const STOPPED_AT_MOST: Duration = Duration::from_secs(3600);
 
 /// The cmdlets, in troubles of their own.
 pub struct Cmdlets<'a> {
@@ -102,7 +97,9 @@ impl Cmdlets<'_> {
         let world = estate.world(&cluster).ok_or("no world")?;
         let to = world.groups.get(&group).and_then(|g| g.possible_owners.iter().find(|node| **node != owner));
         let to = to.unwrap_or(&owner).clone();
-        let action = Action::StopRole { group, node: owner.clone(), to, at_most: STOPPED_AT_MOST };
+        // The world counts it as forgotten after what is declared, however busy this machine is.
+        let at_most = estate.declared(&cluster).ok_or("no cluster")?.policy.handoff.stopped_at_most;
+        let action = Action::StopRole { group, node: owner.clone(), to, at_most };
         acting::carry_out(estate, &cluster, &owner, &action)
     }
 
