@@ -10,6 +10,7 @@ mod claim;
 mod inputs;
 pub mod memory;
 mod notes;
+mod outcomes;
 pub mod replay;
 mod unclaimed;
 

@@ -84,8 +84,8 @@ fn one_of_each() -> Vec<EntryKind> {
             answer: Answer::Refused { check: "ownsNothing".into(), saw: "MBX1".into() },
         },
         EntryKind::Answered { action: install(), answer: Answer::Unsure { why: "connection lost".into() } },
-        EntryKind::Outcome { action: handoff(), failure: None, took },
-        EntryKind::Outcome { action: install(), failure: Some("1603".into()), took },
+        EntryKind::Outcome { action: handoff(), failure: None, took, at_most: false },
+        EntryKind::Outcome { action: install(), failure: Some("1603".into()), took, at_most: false },
         decided("all"),
         EntryKind::Failover { group: "MBX1".into(), from: Some("EXNODE1".into()), to: None },
         EntryKind::Outage { group: "MBX1".into(), lasted: took },
@@ -170,22 +170,38 @@ fn history_is_filtered_and_ends_with_the_latest() {
 }
 
 #[test]
-fn an_intention_is_in_doubt_until_something_is_written_after_it() {
+fn what_was_begun_is_in_doubt_until_its_end_is_written() {
     let home = tempfile::tempdir().unwrap();
     let store = write(home.path());
-    assert_eq!(store.open_intent(&mbx()).unwrap(), None);
-    let id = store.append(&entry(intended(install()))).unwrap();
-    store.append(&entry(EntryKind::Alarm { what: "unrelated".into() })).unwrap();
-    let other =
-        Entry { cluster: "other".into(), ..entry(EntryKind::Answered { action: install(), answer: Answer::Accepted }) };
-    store.append(&other).unwrap();
-    assert_eq!(store.open_intent(&mbx()).unwrap().unwrap().id, id);
-    store.append(&entry(EntryKind::Answered { action: install(), answer: Answer::Accepted })).unwrap();
-    assert_eq!(store.open_intent(&mbx()).unwrap(), None);
-    store.append(&entry(intended(handoff()))).unwrap();
-    let outcome = EntryKind::Outcome { action: handoff(), failure: None, took: Duration::from_secs(1) };
-    store.append(&entry(outcome)).unwrap();
-    assert_eq!(store.open_intent(&mbx()).unwrap(), None);
+    let begun = |since| store.begun(&mbx(), since).unwrap().into_iter().map(|(action, _)| action).collect::<Vec<_>>();
+    let open = || begun(noon());
+    let append = |what| store.append(&entry(what)).unwrap();
+    let outcome = |action, failure: Option<&str>| EntryKind::Outcome {
+        action,
+        failure: failure.map(str::to_owned),
+        took: Duration::from_secs(1),
+        at_most: false,
+    };
+    let answered = |action, answer| EntryKind::Answered { action, answer };
+    assert_eq!(open(), []);
+    append(intended(install()));
+    append(EntryKind::Alarm { what: "unrelated".into() });
+    store.append(&Entry { cluster: "other".into(), ..entry(outcome(install(), None)) }).unwrap();
+    append(answered(install(), Answer::Accepted));
+    append(intended(handoff()));
+    append(answered(handoff(), Answer::Unsure { why: "no answer".into() }));
+    assert_eq!(open(), [install(), handoff()]);
+    // Meant to begin again, it is in doubt once.
+    append(intended(handoff()));
+    assert_eq!(open(), [install(), handoff()]);
+    append(outcome(install(), Some("1603")));
+    assert_eq!(open(), [handoff()]);
+    append(answered(handoff(), Answer::Refused { check: "owner".into(), saw: "another".into() }));
+    assert_eq!(open(), []);
+    append(intended(handoff()));
+    assert_eq!(begun(noon() + Duration::from_millis(1)), [], "what was before the roll is not in doubt any more");
+    append(outcome(handoff(), None));
+    assert_eq!(open(), []);
 }
 
 #[test]
@@ -263,7 +279,9 @@ fn an_approval_that_is_used_up_or_replaced_does_not_come_back() {
     let whole = [two.clone()];
     let outcome = |step: &PlannedHandoff, failure: Option<&str>| {
         let failure = failure.map(str::to_owned);
-        store.append(&entry(EntryKind::Outcome { action: action(step), failure, took: Duration::ZERO })).unwrap();
+        store
+            .append(&entry(EntryKind::Outcome { action: action(step), failure, took: Duration::ZERO, at_most: false }))
+            .unwrap();
         store.approvals(&mbx()).unwrap()
     };
     store.append(&entry(EntryKind::Approved { approval: Approval { hash: "before".into(), ..two.clone() } })).unwrap();

@@ -22,7 +22,7 @@ fn intended(action: Action) -> EntryKind {
 }
 
 fn outcome(action: Action, failure: Option<&str>, took: u64) -> EntryKind {
-    EntryKind::Outcome { action, failure: failure.map(str::to_owned), took: Duration::from_secs(took) }
+    EntryKind::Outcome { action, failure: failure.map(str::to_owned), took: Duration::from_secs(took), at_most: false }
 }
 
 fn outage(lasted: u64) -> EntryKind {

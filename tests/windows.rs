@@ -99,7 +99,7 @@ fn needs(action: &Action, forecast: &Forecast) -> Duration {
 /// What a run of the journal teaches, as the record keeps it.
 fn samples(journal: &[Entry]) -> impl Iterator<Item = Sample> + '_ {
     journal.iter().filter_map(|entry| match &entry.what {
-        EntryKind::Outcome { action, failure: None, took } => Some(Sample {
+        EntryKind::Outcome { action, failure: None, took, .. } => Some(Sample {
             kind: action.kind(),
             group: action.group().cloned(),
             from: action.node().cloned(),

@@ -85,6 +85,7 @@ impl Daemon<'_> {
         history.waivers = self.store.waivers(name).unwrap_or_default();
         self.drivers.insert(name.clone(), Arc::clone(&driver));
         let forecast = self.forecast(cluster);
+        let begun = self.begun(name);
         self.fleet.put(cluster, &self.desired.revision, forecast, driver.traits(), history, now);
         if let Some(turn) = self.fleet.turn_mut(name)
             && let Some(roll) = self.rolls.get(name)
@@ -96,7 +97,22 @@ impl Daemon<'_> {
                 uncounted: roll.uncounted.clone(),
                 ..memory::Roll::default()
             });
+            turn.memory.begun = begun;
         }
+    }
+
+    /// What was begun before this process was started, in a roll that goes on.
+    fn begun(&mut self, name: &ClusterName) -> Vec<memory::Pending> {
+        let Some(roll) = self.rolls.get(name).filter(|roll| roll.ended.is_none()) else { return Vec::new() };
+        let begun = match self.store.begun(name, roll.started) {
+            Ok(begun) => begun,
+            Err(error) => {
+                let why = super::chain(&error);
+                (self.tell)(Told::Note(&format!("{name}: what was under way before is not counted: {why}")));
+                Vec::new()
+            }
+        };
+        begun.into_iter().map(|(action, since)| memory::Pending { action, since, late: false }).collect()
     }
 
     fn forecast(&mut self, cluster: &Cluster) -> Forecast {

@@ -33,6 +33,8 @@ pub struct Memory {
     pub last_look: Option<LastLook>,
     /// Actions that a driver accepted, or may have, and whose end has not been seen.
     pub pending: Vec<Pending>,
+    /// What an earlier life of this controller began, by the record, until a look says what has become of it.
+    pub begun: Vec<Pending>,
     /// The present roll.
     pub roll: Option<Roll>,
     /// The first time after the last roll at which the cluster was seen converged.
@@ -115,9 +117,13 @@ impl Memory {
     /// The same memory without what only tells people or paces looks: what is left may change what is decided. Whoever
     /// explores all states of a loop tells memories apart by this.
     pub fn essence(&self) -> Self {
-        let handoffs = self.pending.iter().filter(|p| matches!(p.action, Action::Handoff { .. }));
+        let handoffs = |all: &[Pending]| -> Vec<Pending> {
+            let handoffs = all.iter().filter(|p| matches!(p.action, Action::Handoff { .. }));
+            handoffs.map(|p| Pending { late: false, ..p.clone() }).collect()
+        };
         Self {
-            pending: handoffs.map(|p| Pending { late: false, ..p.clone() }).collect(),
+            pending: handoffs(&self.pending),
+            begun: handoffs(&self.begun),
             beat_at: self.beat_at,
             members: self.members.clone(),
             foreign: self.foreign.clone(),
@@ -129,7 +135,7 @@ impl Memory {
 
     /// Replaces every moment, and every claim, that is remembered and may change what is decided.
     pub fn rewrite(&mut self, moment: impl Fn(Time) -> Time, claim: impl Fn(&mut Claim)) {
-        for pending in &mut self.pending {
+        for pending in self.pending.iter_mut().chain(&mut self.begun) {
             pending.since = moment(pending.since);
         }
         self.beat_at = self.beat_at.map(&moment);
@@ -195,6 +201,7 @@ impl Memory {
     /// The clock was set: what was remembered by it moves along, so that ages stay what they are.
     pub(super) fn clock_jumped(&mut self, by: SignedDuration) {
         let times = self.pending.iter_mut().map(|p| &mut p.since);
+        let times = times.chain(self.begun.iter_mut().map(|p| &mut p.since));
         let times = times.chain(&mut self.converged_since).chain(&mut self.beat_at);
         let times = times.chain(self.failed_finish.iter_mut().map(|(_, at, _)| at));
         let times = times.chain(self.down_since.values_mut()).chain(self.foreign.iter_mut().map(|(_, since)| since));

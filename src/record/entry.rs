@@ -41,8 +41,8 @@ pub enum EntryKind {
         /// `number@holder`.
         claim: String,
     },
-    /// Written before an action is performed. Without a later `Answered` or `Outcome` it is in doubt, and only a look
-    /// can tell.
+    /// Written before an action is performed. Without a later `Outcome`, or an `Answered` that refuses, it is in doubt,
+    /// and only a look can tell.
     Intended {
         /// The action.
         action: Action,
@@ -70,6 +70,9 @@ pub enum EntryKind {
         failure: Option<String>,
         /// From its begin until its proof was seen.
         took: Duration,
+        /// True if nobody looked as it ended, for its controller was started anew: it took at most as long as that.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        at_most: bool,
     },
     /// The decision is another than before.
     Decided {

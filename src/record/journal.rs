@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,7 @@ use super::entry::{Entry, EntryKind};
 use super::error::ReadError;
 use super::store::Store;
 use super::{approvals, chain, inputs, rolls, samples, stops, waivers};
-use crate::model::{ClusterName, GroupName, NodeName, Time};
+use crate::model::{Action, ActionKind, Answer, ClusterName, GroupName, NodeName, Time};
 
 /// A line of the journal as it was read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,20 +72,39 @@ impl Store {
         })
     }
 
-    /// The cluster's last intention, if neither an answer nor an outcome was written after it: it is in doubt, and
-    /// only a look can tell what came of it.
+    /// The handoffs and installs that the cluster's controller began since then and whose end is not written, each with when
+    /// it was meant to begin: the last of each role and of each node. Only a look can tell what came of them.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn open_intent(&self, cluster: &ClusterName) -> Result<Option<Recorded>, ReadError> {
-        self.read(|file| {
+    pub fn begun(&self, cluster: &ClusterName, since: Time) -> Result<Vec<(Action, Time)>, ReadError> {
+        let lines = self.read(|file| {
             let mut statement = file.prepare_cached(
                 "SELECT id, cluster, at, revision, what FROM entries
-                 WHERE cluster = ?1 AND kind IN ('intended', 'answered', 'outcome') ORDER BY id DESC LIMIT 1",
+                 WHERE cluster = ?1 AND at >= ?2 AND kind IN ('intended', 'answered', 'outcome') AND action IN (?3, ?4, ?5)
+                 ORDER BY id",
             )?;
-            let last = statement.query_row([cluster.as_str()], recorded).optional()?;
-            Ok(last.filter(|line| matches!(line.entry.what, EntryKind::Intended { .. })))
-        })
+            let [handoff, install, uninstall] =
+                [ActionKind::Handoff, ActionKind::Install, ActionKind::Uninstall].map(ActionKind::word);
+            let wanted = params![cluster.as_str(), time_text(since), handoff, install, uninstall];
+            statement.query_map(wanted, recorded)?.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        let mut open = Vec::new();
+        for Entry { at, what, .. } in lines.into_iter().map(|line| line.entry) {
+            let Some(action) = what.action() else { continue };
+            let of_one = |(other, _): &(Action, Time)| match (action.group(), other.group()) {
+                (None, None) => action.node() == other.node(),
+                (group, of_other) => group == of_other,
+            };
+            match &what {
+                EntryKind::Answered { answer: Answer::Accepted | Answer::Unsure { .. }, .. } => {}
+                _ => open.retain(|other| !of_one(other)),
+            }
+            if matches!(what, EntryKind::Intended { .. }) {
+                open.push((action.clone(), at));
+            }
+        }
+        Ok(open)
     }
 }
 
@@ -130,9 +149,11 @@ pub(super) fn follow(file: &Connection, entry: &Entry) -> rusqlite::Result<()> {
         EntryKind::StopLifted { labels, .. } => stops::lift(file, labels)?,
         EntryKind::Pruned { .. } => waivers::let_go(file, *at)?,
         EntryKind::ApprovalVoid { hash, .. } => approvals::remove(file, cluster, hash)?,
-        EntryKind::Outcome { action, failure: None, took } => {
+        EntryKind::Outcome { action, failure: None, took, at_most } => {
             approvals::use_up(file, cluster, action)?;
-            samples::add(file, cluster, action, *took, *at)?;
+            if !at_most {
+                samples::add(file, cluster, action, *took, *at)?;
+            }
         }
         _ => {}
     }

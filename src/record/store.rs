@@ -339,7 +339,12 @@ mod tests {
         let store = Store::open(home.path(), OpenMode::Write).unwrap();
         let action = crate::model::Action::Pause { node: "A".into() };
         for failure in [None, Some("no".to_owned())] {
-            let what = EntryKind::Outcome { action: action.clone(), failure, took: Duration::from_millis(1500) };
+            let what = EntryKind::Outcome {
+                action: action.clone(),
+                failure,
+                took: Duration::from_millis(1500),
+                at_most: false,
+            };
             store.append(&Entry { what, ..alarm("") }).unwrap();
         }
         let samples = store.samples(&ClusterName::from("mbx")).unwrap();

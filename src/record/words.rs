@@ -119,7 +119,7 @@ impl fmt::Display for RollCounts {
 impl EntryKind {
     /// True for what later predictions rest on, and for the end of a roll, when they may change.
     pub fn teaches(&self) -> bool {
-        matches!(self, EntryKind::Outcome { failure: None, .. } | EntryKind::Converged { .. })
+        matches!(self, EntryKind::Outcome { failure: None, at_most: false, .. } | EntryKind::Converged { .. })
     }
 
     /// True for what people want to read as it happens; the rest is for the record.
@@ -147,9 +147,12 @@ impl fmt::Display for EntryKind {
                 write!(f, "{action}: refused on the node, {check} saw {saw}")
             }
             EntryKind::Answered { action, answer: Answer::Unsure { why } } => write!(f, "{action}: no answer, {why}"),
-            EntryKind::Outcome { action, failure: None, took } => write!(f, "  done in {}: {action}", words(*took)),
-            EntryKind::Outcome { action, failure: Some(failure), took } => {
-                write!(f, "  failed after {}: {action}: {failure}", words(*took))
+            EntryKind::Outcome { action, failure, took, at_most } => {
+                let (took, at_most) = (words(*took), if *at_most { "at most " } else { "" });
+                match failure {
+                    None => write!(f, "  done in {at_most}{took}: {action}"),
+                    Some(failure) => write!(f, "  failed after {at_most}{took}: {action}: {failure}"),
+                }
             }
             EntryKind::Decided { decision, holds, .. } if holds.is_empty() => write!(f, "{decision}"),
             EntryKind::Decided { decision, holds, .. } => write!(f, "{decision}: {}", holds.join("; ")),

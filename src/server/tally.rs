@@ -101,9 +101,11 @@ impl Tallies {
         let mut count =
             |action: &Action, outcome| *tally.actions.entry((action.kind().word(), outcome)).or_default() += 1;
         match &entry.what {
-            EntryKind::Outcome { action, failure: None, took } => {
+            EntryKind::Outcome { action, failure: None, took, at_most } => {
                 count(action, Outcome::Done);
-                self.durations.get_or_create(&[("action", action.kind().word())]).observe(took.as_secs_f64());
+                if !at_most {
+                    self.durations.get_or_create(&[("action", action.kind().word())]).observe(took.as_secs_f64());
+                }
             }
             EntryKind::Outcome { action, failure: Some(_), .. } => count(action, Outcome::Failed),
             EntryKind::Answered { action, answer: Answer::Refused { .. } } => count(action, Outcome::Refused),

@@ -46,6 +46,13 @@ fn a_daemon_that_is_killed_again_and_again_loses_nothing() {
         daemon.kill();
     }
     ends(&twin, 1);
+    // Whoever began it, and whoever was there as it ended: the record tells of each once.
+    let history = twin.asked(&["history", PAIR, "--kind", "outcome", "--limit", "1000"]);
+    let ended = |word: &str| {
+        let all = history["clusters"][0]["entries"].as_array().unwrap().iter();
+        all.filter(|line| line["action"]["action"] == word && line["failure"].is_null()).count()
+    };
+    assert_eq!((ended("Handoff"), ended("Install")), (1, 2), "{history:#}");
 }
 
 #[test]

@@ -191,7 +191,7 @@ fn a_record_that_nobody_touched_is_whole_whatever_was_written() {
     // All that takes back, uses up and replaces.
     let longer = waiver(Waivable::Window, "2027-04-01T06:00:00Z");
     for what in [
-        EntryKind::Outcome { action: handoff(), failure: None, took: std::time::Duration::ZERO },
+        EntryKind::Outcome { action: handoff(), failure: None, took: std::time::Duration::ZERO, at_most: false },
         EntryKind::WaiverGiven { waiver: longer.clone() },
         EntryKind::WaiverLifted { waiver: longer, by: "bob".into() },
         EntryKind::ApprovalVoid { hash: approval().hash, why: "a failover".into() },

@@ -37,7 +37,7 @@ fn roll() -> Vec<EntryKind> {
         EntryKind::RollStarted { counts },
         decided("a"),
         intended(install()),
-        EntryKind::Outcome { action: install(), failure: None, took: Duration::from_secs(60) },
+        EntryKind::Outcome { action: install(), failure: None, took: Duration::from_secs(60), at_most: false },
         EntryKind::Converged { counts },
     ]
 }

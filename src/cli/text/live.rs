@@ -35,11 +35,13 @@ impl Live {
             EntryKind::Answered { action, answer: Answer::Unsure { why } } => {
                 ("unsure", WARN, vec![format!("{action}: {why}")])
             }
-            EntryKind::Outcome { action, failure: None, took } => {
-                ("done", GOOD, vec![format!("{action} {FAINT}({}){FAINT:#}", time::words(*took))])
-            }
-            EntryKind::Outcome { action, failure: Some(failure), took } => {
-                ("failed", BAD, vec![format!("{action} {FAINT}({}){FAINT:#}: {failure}", time::words(*took))])
+            EntryKind::Outcome { action, failure, took, at_most } => {
+                let (took, at_most) = (time::words(*took), if *at_most { "at most " } else { "" });
+                let what = format!("{action} {FAINT}({at_most}{took}){FAINT:#}");
+                match failure {
+                    None => ("done", GOOD, vec![what]),
+                    Some(failure) => ("failed", BAD, vec![format!("{what}: {failure}")]),
+                }
             }
             EntryKind::Decided { decision, holds, .. } => {
                 let word = if decision == "blocked" { "blocked" } else { "wait" };

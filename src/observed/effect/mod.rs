@@ -13,7 +13,7 @@ use crate::model::{Action, GroupName, NodeName, Rollup, RollupName};
 
 pub use apply::{apply, look_again, settle};
 pub use precondition::precondition;
-pub use proof::proof;
+pub use proof::{proof, work_of};
 pub use side_effects::side_effects;
 
 /// What the nodes shall come to, as far as effects and proofs hang on it. Manifests implement it.

@@ -34,7 +34,7 @@ fn half_started(action: &Action, seen: &Observation) -> Option<String> {
 }
 
 /// The action's own work on any node.
-fn work_of<'a>(action: &Action, seen: &'a Observation) -> Option<&'a Work> {
+pub fn work_of<'a>(action: &Action, seen: &'a Observation) -> Option<&'a Work> {
     seen.nodes.values().find_map(|n| match &n.work {
         Known::Known { value: Some(work), .. } if work.action == *action => Some(work),
         _ => None,

@@ -130,7 +130,7 @@ fn handoffs(lines: &[&Recorded], looks: &BTreeMap<i64, Look>) -> Vec<HandoffRepo
                 let look = looks.get(&line.id);
                 predicted.insert(group, look.and_then(|look| look.predicted(ActionKind::Handoff, group)));
             }
-            EntryKind::Outcome { action: action @ Action::Handoff { group, .. }, failure, took } => {
+            EntryKind::Outcome { action: action @ Action::Handoff { group, .. }, failure, took, .. } => {
                 found.push(HandoffReport {
                     action: action.into(),
                     at: line.entry.at,
