@@ -6,6 +6,7 @@
 
 mod ask;
 
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -50,20 +51,34 @@ pub struct Measured {
 }
 
 impl Measurement {
-    /// Begins to ask. `done` is called once, on a thread of the measurement's own, unless it is dropped before.
+    /// Begins to ask. `done` is called once, on a thread of the measurement's own, unless it is dropped before; with an
+    /// error if nothing could be asked.
     ///
     /// # Errors
     /// There is no thread to be had for it.
-    pub fn start(probe: &Probe, done: impl FnOnce(Measured) + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(probe: &Probe, done: impl FnOnce(io::Result<Measured>) + Send + 'static) -> io::Result<Self> {
+        Self::start_on(thread::Builder::new().name("probe".into()), probe, done)
+    }
+
+    fn start_on(
+        thread: thread::Builder,
+        probe: &Probe,
+        done: impl FnOnce(io::Result<Measured>) + Send + 'static,
+    ) -> io::Result<Self> {
         let (stage, follow) = watch::channel(Stage::Under);
         let probe = probe.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
-        thread::Builder::new().name("probe".into()).spawn(move || {
+        thread.spawn(move || {
+            // Made here, since whoever starts this may be in a runtime already, and must not drop another one there.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build();
+            let runtime = match runtime {
+                Ok(runtime) => runtime,
+                Err(error) => return done(Err(error)),
+            };
             let measured = runtime.block_on(measure(&probe, follow));
             // A name that is still being looked up is left to itself.
             runtime.shutdown_background();
             if let Some(measured) = measured {
-                done(measured);
+                done(Ok(measured));
             }
         })?;
         Ok(Self { stage })

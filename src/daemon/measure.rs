@@ -17,7 +17,7 @@ type Role = (ClusterName, GroupName);
 pub(super) struct Ended {
     role: Role,
     predicted: Spread,
-    measured: Measured,
+    measured: std::io::Result<Measured>,
 }
 
 /// The measurements that are under way.
@@ -61,8 +61,12 @@ impl Daemon<'_> {
         let begun = Measurement::start(probe, move |measured| _ = send.send(Ended { role: of, predicted, measured }));
         match begun {
             Ok(measurement) => _ = self.measurements.under_way.insert(role, (measurement, action.clone())),
-            Err(error) => (self.tell)(Told::Note(&format!("{name}: the outage of {group} is not measured: {error}"))),
+            Err(error) => self.not_measured(name, group, &error),
         }
+    }
+
+    fn not_measured(&mut self, name: &ClusterName, group: &GroupName, error: &std::io::Error) {
+        (self.tell)(Told::Note(&format!("{name}: the outage of {group} is not measured: {error}")));
     }
 
     /// Follows what the journal tells of roles that are being asked.
@@ -91,7 +95,10 @@ impl Daemon<'_> {
     pub(super) fn measured(&mut self, Ended { role, predicted, measured }: Ended) {
         self.measurements.under_way.remove(&role);
         let (cluster, group) = role;
-        let Measured { outage, asked, unanswered, amiss } = measured;
+        let Measured { outage, asked, unanswered, amiss } = match measured {
+            Ok(measured) => measured,
+            Err(error) => return self.not_measured(&cluster, &group, &error),
+        };
         let what = EntryKind::Measured { group, outage, predicted, asked, unanswered, amiss };
         let entry = Entry { cluster, at: self.clock.now(), revision: self.desired.revision.clone(), what };
         if let Err(why) = self.record(std::slice::from_ref(&entry)) {

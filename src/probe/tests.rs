@@ -1,4 +1,5 @@
 use super::*;
+use crate::desired::Asks;
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -27,4 +28,16 @@ fn a_role_that_never_answered_was_asked_the_wrong_way() {
     let measured = tally(vec![asked(0, None), asked(100, None)], ms(200), Some("too long".into()));
     assert_eq!(measured.amiss.as_deref(), Some("it never answered: is the probe right?"));
     assert_eq!(tally(Vec::new(), ms(200), None).amiss, None);
+}
+
+fn probe(asks: Asks, every: u64, timeout: u64) -> Probe {
+    Probe { asks, every: ms(every), timeout: ms(timeout) }
+}
+
+#[tokio::test]
+async fn where_no_thread_is_to_be_had_nothing_is_measured_and_nothing_else_happens() {
+    let asks = Asks::Tcp { host: "localhost".into(), port: 1 };
+    let no_stack_is_as_large = thread::Builder::new().stack_size(1 << 60);
+    let error = Measurement::start_on(no_stack_is_as_large, &probe(asks, 100, 100), |_| panic!("it asked"));
+    assert!(error.is_err());
 }
