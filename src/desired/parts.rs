@@ -51,6 +51,8 @@ pub struct PartChecked {
     /// Whether the nodes have votes enough that one can be taken away: the most votes there can be, and those needed.
     /// `None` if only a look can tell, or the rule does not apply.
     pub votes: Option<(u32, u32)>,
+    /// Whether a role can be stopped and started by itself, which the offline style of a handoff takes.
+    pub stops_roles: bool,
 }
 
 /// One thing wrong with a part.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rollward::desired::parts::{DriverParts, PartChecked, PartContext, PartIssue};
 use serde_json::Value;
 
-/// Takes any mapping as a driver's part. `host` is the real cluster behind it; `votes: [most, needed]` its votes.
+/// Takes any mapping as a driver's part. `host` is the real cluster behind it; `votes: [most, needed]` its votes;
+/// `stopsRoles: false` if it has no offline handoffs.
 pub struct AnyPart;
 
 impl DriverParts for AnyPart {
@@ -23,6 +24,7 @@ impl DriverParts for AnyPart {
             identity: part["host"].as_str().unwrap_or(about.cluster.as_str()).into(),
             durations: BTreeMap::new(),
             votes: number(0).zip(number(1)),
+            stops_roles: part["stopsRoles"] != false,
         })
     }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::super::diagnostics::Diagnostic;
 use super::clusters::Draft;
 use super::docs::Missing;
+use crate::model::HandoffStyle;
 
-/// Two documents for one real cluster would be two hands on it. Also: margins that no step can meet.
+/// Two documents for one real cluster would be two hands on it. Also: margins and styles that no step can meet.
 pub(super) fn one_document_for_each_cluster(drafts: &mut [Draft<'_>], diagnostics: &mut Vec<Diagnostic>) {
     let mut by_identity: BTreeMap<(Arc<str>, Arc<str>), Vec<usize>> = BTreeMap::new();
     for (i, draft) in drafts.iter().enumerate() {
@@ -36,6 +37,7 @@ pub(super) fn one_document_for_each_cluster(drafts: &mut [Draft<'_>], diagnostic
     }
     for draft in drafts.iter_mut() {
         margin(draft, diagnostics);
+        style(draft, diagnostics);
     }
 }
 
@@ -62,5 +64,23 @@ fn margin(draft: &mut Draft<'_>, diagnostics: &mut Vec<Diagnostic>) {
         draft.cluster.policy.name, draft.cluster.policy.place
     ));
     draft.broken.get_or_insert_with(|| Missing::new(&diagnostic, &draft.cluster.place));
+    diagnostics.push(diagnostic);
+}
+
+/// What hands roles over in one way only cannot be told to do it in the other.
+fn style(draft: &mut Draft<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    let cluster = &draft.cluster;
+    if draft.stops_roles || cluster.policy.handoff.style == HandoffStyle::Online {
+        return;
+    }
+    let at = draft.doc.key(&["spec", "driver", &cluster.driver.name]);
+    let message =
+        format!("offline handoffs, and `{}` cannot stop a role of cluster `{}`", cluster.driver.name, cluster.name);
+    let label = "its tools move what runs, and nothing else";
+    let diagnostic = Diagnostic::error("impossible-style", message, at, label).help(format!(
+        "leave `style: offline` out of policy `{}` ({}), or name another policy for this cluster",
+        cluster.policy.name, cluster.policy.place
+    ));
+    draft.broken.get_or_insert_with(|| Missing::new(&diagnostic, &cluster.place));
     diagnostics.push(diagnostic);
 }

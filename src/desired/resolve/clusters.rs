@@ -28,6 +28,7 @@ pub(super) struct Draft<'f> {
     pub cluster: Cluster,
     pub rests_on: BTreeSet<Arc<str>>,
     pub votes: Option<(u32, u32)>,
+    pub stops_roles: bool,
     /// Set if it cannot be used after all.
     pub broken: Option<Missing>,
 }
@@ -41,8 +42,9 @@ pub(super) fn resolve<'f>(docs: &mut Docs<'f>, known: &Known<'_>, diagnostics: &
         let Reader { found, missing, rests_on, .. } = reader;
         let broken = found.first().map(|first| Missing::new(first, &doc.place())).or(missing);
         match (drafted, broken) {
-            (Some((cluster, votes)), broken) => {
-                drafts.push(Draft { doc, cluster, rests_on, votes, broken });
+            (Some((cluster, checked)), broken) => {
+                let PartChecked { votes, stops_roles, .. } = checked;
+                drafts.push(Draft { doc, cluster, rests_on, votes, stops_roles, broken });
             }
             (None, Some(broken)) => {
                 let silent = Diagnostic::nowhere("needs", broken.why);
@@ -66,7 +68,7 @@ struct Reader<'r, 'f> {
 
 impl Reader<'_, '_> {
     /// The cluster as far as it can be made; nothing if something is missing that every cluster has.
-    fn cluster(&mut self, manifest: &Manifest<ClusterSpec>) -> Option<(Cluster, Option<(u32, u32)>)> {
+    fn cluster(&mut self, manifest: &Manifest<ClusterSpec>) -> Option<(Cluster, PartChecked)> {
         let spec = &manifest.spec;
         let doc = self.doc;
         self.rests_on.insert(doc.file.name.clone());
@@ -76,7 +78,7 @@ impl Reader<'_, '_> {
         let policy = self.policy(spec);
         let driver = self.driver(spec, &name, nodes.as_ref());
         let (nodes, policy, (driver, checked)) = (nodes?, policy?, driver?);
-        let mut durations = checked.durations;
+        let mut durations = checked.durations.clone();
         durations.extend(spec.durations.given());
         let approve = manifest.metadata.annotations.get(APPROVE).map(|hash| ApprovalAnnotation {
             hash: hash.clone(),
@@ -103,7 +105,7 @@ impl Reader<'_, '_> {
             durations,
             broken: None,
         };
-        Some((cluster, checked.votes))
+        Some((cluster, checked))
     }
 
     fn nodes(&mut self, spec: &ClusterSpec) -> Option<BTreeMap<NodeName, NodeSpec>> {

@@ -271,6 +271,7 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
         identity: format!("exchange2007:{}", real.to_lowercase()).into(),
         durations: BTreeMap::new(),
         votes: votes.map(|votes| (votes, majority(votes))),
+        stops_roles: true,
     })
 }
 

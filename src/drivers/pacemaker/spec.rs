@@ -145,6 +145,7 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
         identity: format!("pacemaker:{}", hosts.join(",")).into(),
         durations: durations.collect(),
         votes: None,
+        stops_roles: false,
     })
 }
 

@@ -32,6 +32,7 @@ pub fn check(part: &serde_json::Value, about: &PartContext<'_>) -> Result<PartCh
         identity: format!("simulator:{}", about.cluster).into(),
         durations: durations(&spec, about.nodes.values().any(restarts)),
         votes: (spec.quorum.model != QuorumModel::None).then_some(votes),
+        stops_roles: true,
     })
 }
 
