@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Time;
-use crate::record::{Pruned, Verification};
+use crate::record::{Fault, Pruned, Verification};
 
 /// What looking through the record has come to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +17,8 @@ pub struct Audited {
     /// The last line that was there before the chain: up to it, only what was changed since then can be found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub taken_in: Option<i64>,
-    /// The end of the chain, `NUMBER:HASH`; kept elsewhere, it shows later that nothing up to there has changed.
+    /// The end of the chain but for a line that tells of pruning, `NUMBER:HASH`; kept elsewhere, it shows later that nothing up
+    /// to there has changed, but for what is said to be pruned.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub head: Option<String>,
     /// What was pruned for its age or its size; left out if nothing was.
@@ -61,7 +62,7 @@ impl From<Pruned> for PrunedOut {
     }
 }
 
-/// Something that was not so when it was written.
+/// Something that was not so when it was written, or cannot be shown to have been.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FaultFound {
@@ -70,13 +71,23 @@ pub struct FaultFound {
     pub entry: Option<i64>,
     /// What, in words.
     pub what: String,
+    /// Whether it contradicts nothing: something cannot be shown any more, for its line is said to be pruned. Left out if it
+    /// does contradict.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub unproved: bool,
+}
+
+impl From<&Fault> for FaultFound {
+    fn from(fault: &Fault) -> Self {
+        let unproved = matches!(fault, Fault::HeadPruned { .. });
+        Self { entry: fault.entry(), what: fault.to_string(), unproved }
+    }
 }
 
 impl From<Verification> for Audited {
     fn from(found: Verification) -> Self {
         let Verification { entries, taken_in, head, pruned, faults } = found;
-        let faults: Vec<_> =
-            faults.iter().map(|fault| FaultFound { entry: fault.entry(), what: fault.to_string() }).collect();
+        let faults: Vec<_> = faults.iter().map(Into::into).collect();
         let (head, pruned) = (head.map(|head| head.to_string()), pruned.map(Into::into));
         Self { whole: faults.is_empty(), entries, taken_in, head, pruned, faults }
     }

@@ -31,6 +31,9 @@ pub(super) use line;
 /// How many columns `line!` selects.
 pub(super) const WIDTH: usize = 12;
 
+/// Which of them is the line's kind.
+pub(super) const KIND: usize = 5;
+
 /// Puts a line that was just written at the end of the chain.
 pub(super) fn append(file: &Connection, id: i64) -> rusqlite::Result<()> {
     let mut last = file.prepare_cached("SELECT hash FROM chain ORDER BY id DESC LIMIT 1")?;

@@ -13,6 +13,9 @@ use crate::model::{Action, Answer, ClusterName, GroupName, NodeName, Spread, Tim
 /// In the place of a cluster's name: a line that is about many.
 pub const EVERY: &str = "*";
 
+/// The kind, in one word, of the line that tells of pruning: the only one that is ever replaced.
+pub(super) const PRUNED: &str = "pruned";
+
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

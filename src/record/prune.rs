@@ -92,7 +92,6 @@ impl Store {
             self.prune_to(cut, now, &goes_on, &mut done)?;
             let (used, last) = self.ask(|file| Ok((used(file)?, last(file)?)))?;
             done.over = (used > keep.bytes).then_some(used);
-            // The last line is never pruned, so there is always one that the chain goes on from.
             let end = last - 1;
             if done.over.is_none() || cut.lines >= end || !goes_on() {
                 return Ok(done);
@@ -144,10 +143,12 @@ fn last(file: &Connection) -> rusqlite::Result<i64> {
     file.query_row("SELECT ifnull(max(id), 0) FROM entries", [], |row| row.get(0))
 }
 
-/// Prunes the oldest lines up to `to` that nobody needs; how many.
+/// Prunes the oldest lines up to `to` that nobody needs; how many. The last line that tells of anything but pruning stays: it
+/// is the head.
 fn prune_lines(file: &Connection, to: i64, now: Time) -> rusqlite::Result<usize> {
     let mut old = file.prepare_cached(&format!(
-        "SELECT e.id FROM entries e WHERE e.id <= ?1 AND e.id < (SELECT max(id) FROM entries) AND NOT {NEEDED}
+        "SELECT e.id FROM entries e WHERE e.id <= ?1 AND NOT {NEEDED}
+         AND e.id < (SELECT id FROM entries WHERE kind <> 'pruned' ORDER BY id DESC LIMIT 1)
          ORDER BY e.id LIMIT ?2"
     ))?;
     let old: Vec<i64> = old.query_map(params![to, AT_ONCE], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;

@@ -12,8 +12,8 @@ use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::chain::{self, Link, WIDTH, line};
-use super::entry::EntryKind;
+use super::chain::{self, KIND, Link, WIDTH, line};
+use super::entry::{EntryKind, PRUNED};
 use super::error::ReadError;
 use super::store::Store;
 use super::{inputs, journal, schema};
@@ -21,7 +21,7 @@ use crate::guard::Approval;
 use crate::model::{Time, Waiver, hex};
 
 /// A line's number and its link in the chain. Kept elsewhere, it shows later that the record still says all that it said
-/// up to there.
+/// up to there, but for what a line says was pruned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The line.
@@ -62,7 +62,8 @@ pub struct Verification {
     pub entries: u64,
     /// The last line that was there before the chain: up to it, the chain only shows what was changed since then.
     pub taken_in: Option<i64>,
-    /// The end of the chain; `None` if there is no line.
+    /// The end of the chain: its last line but for one that tells of pruning, which the next pruning takes out; `None` if there
+    /// is none.
     pub head: Option<Head>,
     /// What is not there any more, and by whose word.
     pub pruned: Option<Pruned>,
@@ -190,7 +191,8 @@ impl fmt::Display for Fault {
             Fault::NotPruned { entry } => write!(f, "entry {entry} was taken out, and not by pruning"),
             Fault::HeadPruned { entry } => write!(
                 f,
-                "entry {entry} was pruned: the record cannot show any more that it is the one whose head was kept"
+                "entry {entry}, whose head was kept, was pruned, as the record says: what is left cannot be held against that \
+                 head any more"
             ),
             Fault::Input { entry, what } => {
                 write!(f, "what entry {entry} rested on is not as it was written, or was taken out: {what}")
@@ -302,7 +304,10 @@ impl<'a> Walk<'a> {
         if taken_in != 0 {
             self.found.taken_in = Some(entry);
         }
-        self.found.head = Some(self.note_head(entry, &kept));
+        let head = self.note_head(entry, &kept);
+        if row.get::<_, Option<String>>(KIND)?.as_deref() != Some(PRUNED) {
+            self.found.head = Some(head);
+        }
         // What comes next is held against the link that is there, so that each fault is told of once.
         if let Ok(link) = kept.try_into() {
             self.before = link;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::entry::{EntryKind, RollCounts};
+use super::entry::{EntryKind, PRUNED, RollCounts};
 use super::inputs::Inputs;
 use crate::model::{
     Action, Answer, GroupName, NodeName,
@@ -32,7 +32,7 @@ impl EntryKind {
             EntryKind::StopLifted { .. } => "stopLifted",
             EntryKind::Commanded { .. } => "commanded",
             EntryKind::Alarm { .. } => "alarm",
-            EntryKind::Pruned { .. } => "pruned",
+            EntryKind::Pruned { .. } => PRUNED,
             EntryKind::Converged { .. } => "converged",
         }
     }

@@ -9,6 +9,8 @@ use rollward::model::{Action, Time, Waivable};
 use rollward::record::{Change, Entry, EntryKind, Fault, Head, Keep, Pruning, ReadError, Store};
 use rusqlite::Connection;
 
+use crate::cli::Folder;
+
 use super::{approval, decided, entry, install, intended, mbx, noon, waiver, write};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -75,6 +77,48 @@ fn old_lines_go_and_the_rest_is_proved_from_where_it_begins() {
     // A head of what is gone is not taken for one that fits.
     let gone = Head { entry: 3, ..early };
     assert_eq!(store.verify(Some(&gone)).unwrap().faults, [Fault::HeadPruned { entry: 3 }]);
+}
+
+#[test]
+fn the_head_is_a_line_that_no_pruning_replaces() {
+    let home = tempfile::tempdir().unwrap();
+    let store = write(home.path());
+    let ids: Vec<i64> =
+        (0..12).map(|days| store.append(&on(days, "mbx", decided(&format!("look {days}")))).unwrap()).collect();
+    // Nothing but inputs goes, time and again: each pruning takes the line of the one before out.
+    let heads: Vec<Head> = (4..7)
+        .map(|days| {
+            prune(&store, &WEEK, day(days));
+            store.verify(None).unwrap().head.unwrap()
+        })
+        .collect();
+    assert!(heads.iter().all(|head| Some(&head.entry) == ids.last()), "{heads:?}");
+    assert_eq!(store.verify(heads.first()).unwrap().faults, []);
+    // However little is to be kept, a line is there to be the head.
+    let done = prune(&store, &Keep { bytes: 1, ..WEEK }, day(7));
+    assert_eq!((done.lines, words(&store, "mbx")), (11, vec!["decided"]));
+    assert_eq!(store.verify(heads.first()).unwrap().head, Some(heads[0].clone()));
+}
+
+/// Nothing was changed, and the head that somebody kept is gone: neither is said to be the other.
+#[test]
+fn a_head_that_was_pruned_is_not_called_a_change() {
+    let folder = Folder::new();
+    let state = folder.path().join("state");
+    let store = write(&state);
+    store.append(&on(0, "mbx", decided("first"))).unwrap();
+    let head = store.verify(None).unwrap().head.unwrap();
+    store.append(&on(20, "mbx", decided("last"))).unwrap();
+    assert_eq!(prune(&store, &WEEK, day(20)).lines, 1);
+    let (code, out, _) = folder.sh(&format!("rollward history --verify --head {}:{}", head.entry, "0".repeat(64)));
+    assert_eq!(code, 1);
+    assert!(out.contains("has another hash than the one that was kept"), "its link is there still: {out}");
+    store.append(&on(40, "mbx", decided("more"))).unwrap();
+    assert_eq!(prune(&store, &WEEK, day(40)).lines, 1);
+    let (code, out, _) = folder.sh(&format!("rollward history --verify --head {head}"));
+    assert_eq!(code, 1, "nothing shows that it is the same");
+    assert!(out.starts_with("whether the record is as it was then cannot be told: "), "{out}");
+    assert!(out.contains("\n  entry 1, whose head was kept, was pruned, as the record says: "), "{out}");
 }
 
 #[test]

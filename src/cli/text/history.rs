@@ -1,7 +1,7 @@
 //! `history`, laid out: a line an entry.
 
 use super::layout::{Column, stamp, table};
-use super::style::{BAD, FAINT, GOOD, HEAD};
+use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
 use crate::output::{Audited, Clusters, HistoryEntry, PrunedOut, Recorded};
 
 /// All records.
@@ -38,6 +38,8 @@ pub fn verified(document: &Audited) -> String {
     let Audited { whole, entries, taken_in, head, pruned, faults } = document;
     let mut text = if *whole {
         format!("{GOOD}the record is as it was written{GOOD:#}: {entries} entries, each follows the one before it\n")
+    } else if faults.iter().all(|fault| fault.unproved) {
+        format!("{WARN}whether the record is as it was then cannot be told{WARN:#}: {entries} entries, each follows the one before it\n")
     } else {
         format!("{BAD}the record is not as it was written{BAD:#}\n")
     };
