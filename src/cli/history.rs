@@ -36,7 +36,8 @@ pub(super) struct History {
     /// So many lines at most, the newest ones
     #[arg(long, value_name = "N", default_value_t = 200)]
     limit: u32,
-    /// Look through the whole record for anything that was changed, taken out, put in or put elsewhere
+    /// Look through the whole record for anything that was changed, taken out, put in or put elsewhere; what it says was pruned
+    /// is listed, for a person to judge
     #[arg(long, conflicts_with_all = ["cluster", "node", "kind", "since", "limit"])]
     verify: bool,
     /// The head that an earlier --verify printed: finds also what was cut off at the end, and a chain made anew

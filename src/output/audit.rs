@@ -46,11 +46,31 @@ pub struct PrunedOut {
     /// Of lines up to this one, inputs may be no more; left out if none are.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub inputs_to: Option<i64>,
+    /// Which lines are no more, run by run. The record is believed here: hold it against how old what is pruned has to be, and
+    /// against what was told before.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub runs: Vec<PrunedRun>,
+}
+
+/// Lines that follow each other, and are no more. A run of one is often a line that told of pruning itself, which the next such
+/// line takes the place of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrunedRun {
+    /// The first of them.
+    pub first: i64,
+    /// The last of them.
+    pub last: i64,
+    /// When the next line was written that is there: they are no younger. Left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub before: Option<Time>,
 }
 
 impl From<Pruned> for PrunedOut {
     fn from(told: Pruned) -> Self {
-        let Pruned { entry, lines, inputs_to, since, last } = told;
+        let Pruned { entry, lines, before, inputs_to, since, last } = told;
+        let run =
+            |(first, last): &(i64, i64)| PrunedRun { first: *first, last: *last, before: before.get(last).copied() };
         Self {
             entry,
             since,
@@ -58,6 +78,7 @@ impl From<Pruned> for PrunedOut {
             entries: lines.iter().map(|(first, last)| last - first + 1).sum(),
             entries_to: lines.last().map(|(_, last)| *last),
             inputs_to: Some(inputs_to).filter(|to| *to > 0),
+            runs: lines.iter().map(run).collect(),
         }
     }
 }

@@ -78,6 +78,9 @@ pub struct Pruned {
     pub entry: i64,
     /// Runs of lines that are no more, the first and the last of each.
     pub lines: Vec<(i64, i64)>,
+    /// By the last line of such a run: when the next line that is there was written, but for one that tells of pruning. What
+    /// went was no younger.
+    pub before: BTreeMap<i64, Time>,
     /// Of lines up to this one, inputs may be no more; 0 if none are.
     pub inputs_to: i64,
     /// When something was pruned first.
@@ -239,6 +242,10 @@ struct Walk<'a> {
     parts: BTreeMap<String, bool>,
     /// What decisions rested on that is not there: the line, and what.
     missing: Vec<(i64, Arc<str>)>,
+    /// The last line that is there and tells of anything but pruning.
+    last: i64,
+    /// Such lines before which others are not there, and when they were written.
+    after_gaps: Vec<(i64, Time)>,
     found: Verification,
 }
 
@@ -269,6 +276,8 @@ impl<'a> Walk<'a> {
             anchors: Vec::new(),
             parts,
             missing: Vec::new(),
+            last: 0,
+            after_gaps: Vec::new(),
             found: Verification::default(),
         })
     }
@@ -340,8 +349,10 @@ impl<'a> Walk<'a> {
             Ok(line) => {
                 if let EntryKind::Pruned { lines, inputs_to, since } = &line.entry.what {
                     let (lines, last) = (lines.clone(), line.entry.at);
-                    let told = Pruned { entry, lines, inputs_to: *inputs_to, since: *since, last };
-                    self.found.pruned = Some(told);
+                    let (inputs_to, since, before) = (*inputs_to, *since, BTreeMap::new());
+                    self.found.pruned = Some(Pruned { entry, lines, before, inputs_to, since, last });
+                } else if entry > std::mem::replace(&mut self.last, entry) + 1 {
+                    self.after_gaps.push((entry, line.entry.at));
                 }
                 journal::follow(&self.in_force, &line.entry)
             }
@@ -354,6 +365,10 @@ impl<'a> Walk<'a> {
 
     fn end(mut self, file: &Connection) -> rusqlite::Result<Verification> {
         let Verification { faults, pruned, .. } = &mut self.found;
+        if let Some(Pruned { lines, before, .. }) = pruned {
+            let next = |last: i64| self.after_gaps.get(self.after_gaps.partition_point(|(entry, _)| *entry <= last));
+            *before = lines.iter().filter_map(|(_, last)| Some((*last, next(*last)?.1))).collect();
+        }
         let gone = |from: i64, to: i64| {
             let runs = pruned.iter().flat_map(|told| &told.lines);
             runs.into_iter().any(|(first, last)| *first <= from && to <= *last)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use rollward::model::{Action, Time, Waivable};
-use rollward::record::{Change, Entry, EntryKind, Fault, Head, Keep, Pruning, ReadError, Store};
+use rollward::record::{Change, EVERY, Entry, EntryKind, Fault, Head, Keep, Pruning, ReadError, Store};
 use rusqlite::Connection;
 
 use crate::cli::Folder;
@@ -119,6 +119,42 @@ fn a_head_that_was_pruned_is_not_called_a_change() {
     assert_eq!(code, 1, "nothing shows that it is the same");
     assert!(out.starts_with("whether the record is as it was then cannot be told: "), "{out}");
     assert!(out.contains("\n  entry 1, whose head was kept, was pruned, as the record says: "), "{out}");
+}
+
+/// Lines taken out by somebody who writes the line of a pruning, too: nothing of it can be proved, so a person is shown it.
+#[test]
+fn what_is_said_to_be_pruned_is_shown_run_by_run() {
+    let folder = Folder::new();
+    let state = folder.path().join("state");
+    let store = write(&state);
+    for days in 0..30 {
+        store.append(&on(days, "mbx", decided(&days.to_string()))).unwrap();
+    }
+    assert_eq!(prune(&store, &WEEK, day(29)).lines, 22);
+    let head = store.verify(None).unwrap().head.unwrap();
+    let forged = EntryKind::Pruned { lines: vec![(1, 22), (25, 26), (31, 32)], inputs_to: 28, since: day(29) };
+    store.append(&on(29, EVERY, forged)).unwrap();
+    let file = Connection::open(state.join("record.db")).unwrap();
+    file.pragma_update(None, "foreign_keys", false).unwrap();
+    file.execute_batch(
+        "INSERT INTO anchors SELECT id, hash FROM chain WHERE id IN (26, 32);
+         DELETE FROM chain WHERE id IN (25, 26, 32); DELETE FROM entries WHERE id IN (25, 26, 32)",
+    )
+    .unwrap();
+    let found = store.verify(Some(&head)).unwrap();
+    assert_eq!(found.faults, [], "it is taken at its word");
+    let (code, out, _) = folder.sh(&format!("rollward history --verify --head {head}"));
+    assert_eq!(code, 0, "{out}");
+    let said: Vec<_> = out.lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(
+        said,
+        [
+            "  entries 1 to 22, written before 2017-04-23 12:00:00Z",
+            "  entries 25 to 26, written before 2017-04-27 12:00:00Z",
+            "  entries 31 to 32"
+        ]
+    );
+    assert!(out.contains("as entry 33 says: 26 entries up to 32; inputs of entries up to 28"), "{out}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::layout::{Column, stamp, table};
 use super::style::{BAD, FAINT, GOOD, HEAD, WARN};
-use crate::output::{Audited, Clusters, HistoryEntry, PrunedOut, Recorded};
+use crate::output::{Audited, Clusters, HistoryEntry, PrunedOut, PrunedRun, Recorded};
 
 /// All records.
 pub fn text(document: &Clusters<Recorded>) -> String {
@@ -33,13 +33,39 @@ fn row(entry: &HistoryEntry) -> Vec<Column> {
 /// So many faults are told of one by one.
 const FAULTS: usize = 10;
 
+/// So many runs of pruned lines, the youngest ones.
+const RUNS: usize = 20;
+
+/// What the record says was pruned. Nothing proves it, so it is shown for a person to judge.
+fn of_pruned(pruned: &PrunedOut) -> String {
+    let PrunedOut { entry, since, last, entries, entries_to, inputs_to, runs } = pruned;
+    let lines = entries_to.map(|to| format!("{entries} entries up to {to}"));
+    let inputs = inputs_to.map(|to| format!("inputs of entries up to {to}"));
+    let all: Vec<_> = [lines, inputs].into_iter().flatten().collect();
+    let (since, last) = (stamp(*since), stamp(*last));
+    let mut text = format!("pruned between {since} and {last}, as entry {entry} says: {}\n", all.join("; "));
+    // What was taken out and passed off as pruned is among the younger ones.
+    let more = runs.len().saturating_sub(RUNS);
+    if more > 0 {
+        text.push_str(&format!("  {FAINT}{more} runs before, with --output json{FAINT:#}\n"));
+    }
+    for PrunedRun { first, last, before } in runs.iter().skip(more) {
+        let which = if first == last { format!("entry {first}") } else { format!("entries {first} to {last}") };
+        let before = before.map(|at| format!(", written before {}", stamp(at))).unwrap_or_default();
+        text.push_str(&format!("  {which}{before}\n"));
+    }
+    text
+}
+
 /// Whether the record is as it was written.
 pub fn verified(document: &Audited) -> String {
     let Audited { whole, entries, taken_in, head, pruned, faults } = document;
     let mut text = if *whole {
         format!("{GOOD}the record is as it was written{GOOD:#}: {entries} entries, each follows the one before it\n")
     } else if faults.iter().all(|fault| fault.unproved) {
-        format!("{WARN}whether the record is as it was then cannot be told{WARN:#}: {entries} entries, each follows the one before it\n")
+        format!(
+            "{WARN}whether the record is as it was then cannot be told{WARN:#}: {entries} entries, each follows the one before it\n"
+        )
     } else {
         format!("{BAD}the record is not as it was written{BAD:#}\n")
     };
@@ -54,16 +80,8 @@ pub fn verified(document: &Audited) -> String {
             "{FAINT}entries up to {last} are older than the chain: of them, it shows what was changed since it began\n{FAINT:#}"
         ));
     }
-    if let Some(PrunedOut { entry, since, last, entries, entries_to, inputs_to }) = pruned {
-        let lines = entries_to.map(|to| format!("{entries} entries up to {to}"));
-        let inputs = inputs_to.map(|to| format!("inputs of entries up to {to}"));
-        let all: Vec<_> = [lines, inputs].into_iter().flatten().collect();
-        text.push_str(&format!(
-            "{FAINT}pruned between {} and {}, as entry {entry} says: {}\n{FAINT:#}",
-            stamp(*since),
-            stamp(*last),
-            all.join("; ")
-        ));
+    if let Some(pruned) = pruned {
+        text.push_str(&of_pruned(pruned));
     }
     if let Some(head) = head.as_ref().filter(|_| *whole) {
         text.push_str(&format!("head {head}\n"));
