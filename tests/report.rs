@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollward::model::{Action, Answer, HandoffStyle, Time};
 use rollward::output::{Report, Reported, Seconds, SinceIs};
-use rollward::record::{Entry, EntryKind, Inputs, OpenMode, Recorded, RollCounts, Store};
+use rollward::record::{Entry, EntryKind, Inputs, Keep, OpenMode, Recorded, RollCounts, Store};
 
 use crate::cli::Folder;
 
@@ -199,6 +199,32 @@ fn the_report_of_a_real_roll_is_complete() {
         assert!(!page.contains(outside), "the page asks for something else: {outside}");
     }
     assert!(page.contains(report.record.head.as_ref().unwrap()));
+}
+
+/// However little of the record is left: each node at its build, and no roll that seems to go on.
+#[test]
+fn a_pruned_record_tells_builds_still() {
+    let folder = Folder::new();
+    let (code, _, err) = folder.sh("rollward run manifests/demo --until-converged");
+    assert_eq!(code, 0, "{err}");
+    let report = || -> Report {
+        let (code, out, err) = folder.sh("rollward report --output json");
+        assert_eq!(code, 0, "{err}");
+        serde_json::from_str(&out).unwrap()
+    };
+    let builds = |report: &Report| -> Vec<_> {
+        let all = report.clusters.iter().flat_map(|cluster| &cluster.builds);
+        all.map(|build| (build.node.clone(), build.versions.clone())).collect()
+    };
+    let before = report();
+    let store = Store::open(&folder.path().join("state"), OpenMode::Write).unwrap();
+    let keep = Keep { lines: Duration::ZERO, inputs: Duration::ZERO, bytes: u64::MAX };
+    let done = store.prune(&keep, "2099-01-01T00:00:00Z".parse().unwrap(), || true).unwrap();
+    assert!(done.lines > 0 && done.parts > 0, "{done:?}");
+    let after = report();
+    assert!(after.record.whole && after.record.entries < before.record.entries / 5, "{:?}", after.record);
+    assert_eq!(builds(&after), builds(&before));
+    assert!(after.clusters.iter().flat_map(|cluster| &cluster.rolls).all(|roll| roll.ended.is_some()), "{after:?}");
 }
 
 #[test]

@@ -53,22 +53,34 @@ struct Cut {
     inputs: i64,
 }
 
-/// Whether somebody still needs a line: the open roll that it belongs to, an approval, a waiver or a stop cord in force, or
-/// whoever asks what the last intention came to.
-const NEEDED: &str = "(
-    e.kind IN ('rollStarted', 'intended', 'answered', 'outcome', 'failover', 'outage', 'alarm')
+/// Whether a cluster has intended nothing since a line.
+macro_rules! none_intended_since {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM entries o WHERE o.cluster = e.cluster AND o.id > e.id AND o.kind = 'intended')"
+    };
+}
+
+/// Whether somebody still needs a line: the open roll that it belongs to; an approval, a waiver or a stop cord in force; or
+/// whoever asks for the last intention of a cluster, for the builds that it was decided on, and for what it came to.
+const NEEDED: &str = concat!(
+    "(e.kind IN ('rollStarted', 'intended', 'answered', 'outcome', 'failover', 'outage', 'alarm')
         AND EXISTS (SELECT 1 FROM rolls r WHERE r.cluster = e.cluster AND r.ended IS NULL AND r.started <= e.at)
     OR e.kind IN ('approved', 'approvalVoid') AND EXISTS (SELECT 1 FROM approvals a WHERE a.cluster = e.cluster)
     OR e.kind IN ('waiverGiven', 'waiverLifted') AND EXISTS (SELECT 1 FROM waivers w WHERE w.cluster = e.cluster)
     OR e.kind IN ('stopPulled', 'stopLifted') AND EXISTS (SELECT 1 FROM stops)
-    OR e.kind = 'intended' AND NOT EXISTS (SELECT 1 FROM entries o WHERE o.cluster = e.cluster AND o.id > e.id
-        AND o.kind IN ('intended', 'answered', 'outcome'))
-    OR e.kind = 'pruned'
-)";
+    OR e.kind IN ('intended', 'answered', 'outcome', 'converged') AND ",
+    none_intended_since!(),
+    " OR e.kind = 'pruned')"
+);
 
-/// Lines that keep their inputs whatever their age: a report reads builds and predictions of an open roll from them.
-const KEEPS_INPUTS: &str = "e.id <= ?1 AND e.kind = 'intended'
-    AND EXISTS (SELECT 1 FROM rolls r WHERE r.cluster = e.cluster AND r.ended IS NULL AND r.started <= e.at)";
+/// Lines that keep their inputs whatever their age: a report reads builds from the last intention of a cluster, and
+/// predictions from all of an open roll.
+const KEEPS_INPUTS: &str = concat!(
+    "e.id <= ?1 AND e.kind = 'intended' AND (
+        EXISTS (SELECT 1 FROM rolls r WHERE r.cluster = e.cluster AND r.ended IS NULL AND r.started <= e.at) OR ",
+    none_intended_since!(),
+    ")"
+);
 
 impl Store {
     /// Prunes what nobody needs and is too old, or too much. `goes_on` is asked between transactions.

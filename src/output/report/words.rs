@@ -10,7 +10,7 @@ impl Build {
             format!("{package} {}", version.as_deref().unwrap_or("not installed"))
         };
         let all: Vec<_> = self.versions.iter().map(one).collect();
-        if all.is_empty() { "not looked at since".to_owned() } else { all.join(", ") }
+        if all.is_empty() { "no look since in the record".to_owned() } else { all.join(", ") }
     }
 
     /// Since when, and how that is known.
