@@ -63,7 +63,7 @@ macro_rules! none_intended_since {
 /// Whether somebody still needs a line: the open roll that it belongs to; an approval, a waiver or a stop cord in force; or
 /// whoever asks for the last intention of a cluster, for the builds that it was decided on, and for what it came to.
 const NEEDED: &str = concat!(
-    "(e.kind IN ('rollStarted', 'intended', 'answered', 'outcome', 'failover', 'outage', 'alarm')
+    "(e.kind IN ('rollStarted', 'intended', 'answered', 'outcome', 'failover', 'outage', 'measured', 'alarm')
         AND EXISTS (SELECT 1 FROM rolls r WHERE r.cluster = e.cluster AND r.ended IS NULL AND r.started <= e.at)
     OR e.kind IN ('approved', 'approvalVoid') AND EXISTS (SELECT 1 FROM approvals a WHERE a.cluster = e.cluster)
     OR e.kind IN ('waiverGiven', 'waiverLifted') AND EXISTS (SELECT 1 FROM waivers w WHERE w.cluster = e.cluster)

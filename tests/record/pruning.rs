@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use rollward::model::{Action, Time, Waivable};
+use rollward::model::{Action, Spread, Time, Waivable};
 use rollward::record::{Change, EVERY, Entry, EntryKind, Fault, Head, Keep, Pruning, ReadError, Store};
 use rusqlite::Connection;
 
@@ -190,7 +190,15 @@ fn what_is_needed_stays_whatever_its_age() {
     let store = write(home.path());
     let mut lines: Vec<Change> = Vec::new();
     // A roll that is open, two that ended, an intention in doubt, an approval, a waiver, and a cord.
-    let open = roll().into_iter().take(4).chain([EntryKind::Alarm { what: "look".into() }]);
+    let measured = EntryKind::Measured {
+        group: "MBX1".into(),
+        outage: Duration::from_secs(3),
+        predicted: Spread { median: Duration::from_secs(4), p95: Duration::from_secs(9) },
+        asked: 60,
+        unanswered: 30,
+        amiss: None,
+    };
+    let open = roll().into_iter().take(4).chain([measured, EntryKind::Alarm { what: "look".into() }]);
     lines.extend(open.map(|what| on(0, "open", what).into()));
     for _ in 0..2 {
         lines.extend(roll().into_iter().map(|what| on(0, "ended", what).into()));
@@ -212,7 +220,8 @@ fn what_is_needed_stays_whatever_its_age() {
 
     let done = prune(&store, &WEEK, day(400));
     assert_eq!(done.lines, 1 + 5 + 2 + 50);
-    assert_eq!(words(&store, "open"), ["rollStarted", "intended", "outcome", "alarm"], "but for what was only thought");
+    let without_thoughts = ["rollStarted", "intended", "outcome", "measured", "alarm"];
+    assert_eq!(words(&store, "open"), without_thoughts);
     let last = ["intended", "outcome", "converged"];
     assert_eq!(words(&store, "ended"), last, "the last intention, and what it came to");
     assert_eq!(words(&store, "doubt"), ["intended"]);
