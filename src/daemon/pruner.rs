@@ -71,8 +71,8 @@ fn prune(state: &Path, keep: &Keep, clock: &FleetClock, goes_on: impl Fn() -> bo
             if let Some(over) = over {
                 let (mib, limit) = (over >> 20, keep.bytes >> 20);
                 tracing::warn!(
-                    "the record takes {mib} MiB, more than its {limit}: what open rolls, and what is in force by command, \
-                     need of it stays; give it more room with --record-limit"
+                    "the record takes {mib} MiB, more than its {limit}: what open rolls, each cluster's last action, and what \
+                     is in force by command need of it stays; give it more room with --record-limit"
                 );
             }
         }

@@ -178,7 +178,7 @@ pub enum EntryKind {
         lines: Vec<(i64, i64)>,
         /// Of lines up to this one, inputs may be no more; 0 if none are.
         inputs_to: i64,
-        /// When something was pruned for the first time.
+        /// When something was pruned for the first time: by the clock, or when the last line was written, if that was earlier.
         since: Time,
     },
     /// Every node is at its target and nothing of ours is left.

@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::entry::EntryKind;
 use super::error::{ReadError, WriteError};
-use super::journal::{read_json, time_text};
+use super::journal::{read_json, read_time, time_text};
 use super::store::{Store, of_many};
 use super::{inputs, journal};
 use crate::model::Time;
@@ -83,21 +83,17 @@ const KEEPS_INPUTS: &str = concat!(
 );
 
 impl Store {
-    /// Prunes what nobody needs and is too old, or too much. `goes_on` is asked between transactions.
+    /// Prunes what nobody needs and is too old, or too much. `goes_on` is asked between transactions. No clock is believed
+    /// that is ahead of the last line: at worst, something is kept for longer.
     ///
     /// # Errors
     /// What was pruned until then is pruned, and told; see [`WriteError`].
     pub fn prune(&self, keep: &Keep, now: Time, goes_on: impl Fn() -> bool) -> Result<Pruning, WriteError> {
         let mut done = Pruning::default();
+        let now = self.ask(|file| Ok(written_last(file)?.map_or(now, |last| now.min(last))))?;
         let by_age = |file: &Connection| {
-            let first = |kept: Duration| -> rusqlite::Result<i64> {
-                let from = time_text(earlier(now, kept));
-                let mut young = file.prepare_cached("SELECT min(id) FROM entries WHERE at >= ?1")?;
-                let young: Option<i64> = young.query_row([from], |row| row.get(0))?;
-                Ok(young.map_or_else(|| last(file), Ok)? - 1)
-            };
-            let lines = first(keep.lines)?;
-            Ok(Cut { lines, inputs: first(keep.inputs)?.max(lines) })
+            let lines = old(file, now, keep.lines)?;
+            Ok(Cut { lines, inputs: old(file, now, keep.inputs)?.max(lines) })
         };
         let mut cut = self.ask(by_age)?;
         loop {
@@ -151,6 +147,22 @@ fn used(file: &Connection) -> rusqlite::Result<u64> {
     Ok(u64::try_from(pages * pragma("page_size")?).unwrap_or(0))
 }
 
+/// The last line before the first young one that is older than this. Those that a wrong clock has dated ahead are neither old
+/// nor young: they go with their neighbours.
+fn old(file: &Connection, now: Time, kept: Duration) -> rusqlite::Result<i64> {
+    let mut old = file.prepare_cached(
+        "SELECT ifnull(max(id), 0) FROM entries WHERE at < ?1
+         AND id < (SELECT ifnull(min(id), 9223372036854775807) FROM entries WHERE at BETWEEN ?1 AND ?2)",
+    )?;
+    old.query_row([time_text(earlier(now, kept)), time_text(now)], |row| row.get(0))
+}
+
+/// When the last line was written that tells of anything but pruning.
+fn written_last(file: &Connection) -> rusqlite::Result<Option<Time>> {
+    let mut last = file.prepare_cached("SELECT at FROM entries WHERE kind <> 'pruned' ORDER BY id DESC LIMIT 1")?;
+    last.query_row([], |row| read_time(row, 0)).optional()
+}
+
 fn last(file: &Connection) -> rusqlite::Result<i64> {
     file.query_row("SELECT ifnull(max(id), 0) FROM entries", [], |row| row.get(0))
 }
@@ -197,9 +209,11 @@ fn prune_parts(file: &Connection, some: &[String], marked_to: i64, to: i64, now:
 fn tell(file: &Connection, out: &[i64], inputs_to: i64, now: Time) -> rusqlite::Result<()> {
     let before = told(file)?;
     let mut gone: BTreeSet<i64> = out.iter().copied().collect();
-    let (mut lines, mut told_to, mut since) = (Vec::new(), 0, now);
-    if let Some((id, what)) = before {
+    let (mut lines, mut told_to, mut since, mut at) = (Vec::new(), 0, now, now);
+    if let Some((id, before, what)) = before {
         (lines, told_to, since) = what;
+        // What is over by the one before is over by this one, whatever the clock says now.
+        at = now.max(before);
         // One that tells of the same inputs, and of no lines more, stays.
         if gone.is_empty() && told_to >= inputs_to {
             return Ok(());
@@ -209,7 +223,7 @@ fn tell(file: &Connection, out: &[i64], inputs_to: i64, now: Time) -> rusqlite::
     let lines = with(lines, &gone);
     let what = EntryKind::Pruned { lines, inputs_to: told_to.max(inputs_to), since };
     // Before anything goes: the number of the last line would be given again.
-    journal::append(file, &of_many(now, what))?;
+    journal::append(file, &of_many(at, what))?;
     for id in &gone {
         take_out(file, *id)?;
     }
@@ -218,13 +232,13 @@ fn tell(file: &Connection, out: &[i64], inputs_to: i64, now: Time) -> rusqlite::
 
 type Told = (Vec<(i64, i64)>, i64, Time);
 
-/// The line that says what was pruned so far.
-fn told(file: &Connection) -> rusqlite::Result<Option<(i64, Told)>> {
+/// The line that says what was pruned so far, and when it was written.
+fn told(file: &Connection) -> rusqlite::Result<Option<(i64, Time, Told)>> {
     let mut line =
-        file.prepare_cached("SELECT id, what FROM entries WHERE kind = 'pruned' ORDER BY id DESC LIMIT 1")?;
-    let line = line.query_row([], |row| Ok((row.get(0)?, read_json::<EntryKind>(row, 1)?))).optional()?;
-    Ok(line.and_then(|(id, what)| match what {
-        EntryKind::Pruned { lines, inputs_to, since } => Some((id, (lines, inputs_to, since))),
+        file.prepare_cached("SELECT id, at, what FROM entries WHERE kind = 'pruned' ORDER BY id DESC LIMIT 1")?;
+    let row = |row: &Row<'_>| Ok((row.get(0)?, read_time(row, 1)?, read_json::<EntryKind>(row, 2)?));
+    Ok(line.query_row([], row).optional()?.and_then(|(id, at, what)| match what {
+        EntryKind::Pruned { lines, inputs_to, since } => Some((id, at, (lines, inputs_to, since))),
         _ => None,
     }))
 }

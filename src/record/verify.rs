@@ -85,7 +85,7 @@ pub struct Pruned {
     pub inputs_to: i64,
     /// When something was pruned first.
     pub since: Time,
-    /// When something was pruned last.
+    /// When something was pruned last: by the clock, or when the last line was written, if that was earlier.
     pub last: Time,
 }
 

@@ -70,6 +70,7 @@ fn old_lines_go_and_the_rest_is_proved_from_where_it_begins() {
     assert_eq!(words(&store, "mbx").len(), 8 * 5);
     assert_eq!(prune(&store, &WEEK, day(19)), Pruning::default(), "nothing more is to be done");
     // Later again: one line tells of all of it.
+    store.append(&on(21, "other", decided("a"))).unwrap();
     assert_eq!(prune(&store, &WEEK, day(21)).lines, 2 * 5);
     assert_eq!(words(&store, "*"), ["pruned"]);
     let pruned = store.verify(None).unwrap().pruned.unwrap();
@@ -155,6 +156,62 @@ fn what_is_said_to_be_pruned_is_shown_run_by_run() {
         ]
     );
     assert!(out.contains("as entry 33 says: 26 entries up to 32; inputs of entries up to 28"), "{out}");
+}
+
+#[test]
+fn a_wrong_clock_prunes_nothing_that_is_young() {
+    let home = tempfile::tempdir().unwrap();
+    let store = write(home.path());
+    for days in 0..20 {
+        store.append(&on(days, "mbx", EntryKind::Alarm { what: "look".into() })).unwrap();
+    }
+    // Ahead of all that is written: what is young by the last line stays.
+    assert_eq!(prune(&store, &WEEK, day(30_000)).lines, 12);
+    // Behind all of it, also where a line was written by it: nothing is old by it.
+    assert_eq!(prune(&store, &WEEK, "1970-01-02T00:00:00Z".parse().unwrap()).lines, 0);
+    let behind = Entry { at: "1970-01-01T00:00:00Z".parse().unwrap(), ..on(0, "mbx", decided("a")) };
+    store.append(&behind).unwrap();
+    assert_eq!(prune(&store, &WEEK, "1970-01-02T00:00:00Z".parse().unwrap()).lines, 0);
+    assert_eq!(words(&store, "mbx").len(), 9);
+}
+
+#[test]
+fn a_line_that_is_dated_ahead_goes_with_its_neighbours() {
+    let home = tempfile::tempdir().unwrap();
+    let store = write(home.path());
+    for days in [0, 1, 30_000, 2, 3, 30_000, 20, 30_000] {
+        store.append(&on(days, "mbx", EntryKind::Alarm { what: "look".into() })).unwrap();
+    }
+    // The last one says nothing: the clock is behind it.
+    assert_eq!(prune(&store, &WEEK, day(20)).lines, 5);
+    store.append(&on(40, "mbx", EntryKind::Alarm { what: "look".into() })).unwrap();
+    assert_eq!(prune(&store, &WEEK, day(40)).lines, 3);
+}
+
+#[test]
+fn the_line_about_pruning_never_goes_back() {
+    let home = tempfile::tempdir().unwrap();
+    let store = write(home.path());
+    let until = [(Waivable::Soak, "2017-04-10T06:00:00Z"), (Waivable::Window, "2027-03-01T06:00:00Z")];
+    for (rule, until) in until {
+        store.append(&on(0, "waived", EntryKind::WaiverGiven { waiver: waiver(rule, until) })).unwrap();
+    }
+    for days in [1, 2, 20, 5, 6] {
+        store.append(&on(days, "mbx", EntryKind::Alarm { what: "look".into() })).unwrap();
+    }
+    let about = |store: &Store| store.verify(None).unwrap().pruned.map(|told| (told.since, told.last, told.entry));
+    store.prune(&WEEK, day(20), || true).unwrap();
+    assert_eq!(about(&store), None, "by the last line, nothing is old yet");
+    store.append(&on(20, "mbx", EntryKind::Alarm { what: "look".into() })).unwrap();
+    assert_eq!(prune(&store, &WEEK, day(20)).lines, 2);
+    let (_, last, first) = about(&store).unwrap();
+    assert_eq!(last, day(20));
+    // The clock is set back, and something goes for its size: the waiver that was over before does not come back.
+    assert!(prune(&store, &Keep { bytes: 1, ..WEEK }, day(6)).lines > 0);
+    let (since, last, second) = about(&store).unwrap();
+    assert_eq!((since, last), (day(20), day(20)));
+    assert!(second > first);
+    assert_eq!(store.waivers(&"waived".into()).unwrap().len(), 1);
 }
 
 #[test]
@@ -292,6 +349,7 @@ fn pruning_lets_others_write_and_ends_when_it_is_told_to() {
     let store = write(home.path());
     let lines: Vec<Change> = (0..3000).map(|n| on(0, "mbx", decided(&n.to_string())).into()).collect();
     store.write(&lines).unwrap();
+    store.append(&on(100, "young", decided("a"))).unwrap();
     let other = write(home.path());
     let asked = Cell::new(0);
     // Between any two transactions another writer has its turn at once, and its line is not touched.
