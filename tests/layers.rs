@@ -91,6 +91,7 @@ const LAYERS: &[Layer] = &[
             "model",
             "observed",
             "desired",
+            "guard::Forecast",
             "plan",
             "record",
             "drivers::ByHand",

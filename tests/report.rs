@@ -54,7 +54,11 @@ fn told(lines: Vec<(u64, EntryKind)>, versions: impl Fn(i64) -> [(&'static str, 
         let second = lines.iter().find(|line| line.id == id)?.entry.at;
         let spread = serde_json::json!({"median": {"secs": 8, "nanos": 0}, "p95": {"secs": 30, "nanos": 0}});
         let observation = serde_json::json!({"at": second, "nodes": nodes}).to_string();
-        let forecast = serde_json::json!({"byKind": {"Handoff": spread}, "byGroup": []}).to_string();
+        // It is known better from where to where.
+        let slow = serde_json::json!({"median": {"secs": 60, "nanos": 0}, "p95": {"secs": 90, "nanos": 0}});
+        let way = serde_json::json!({"kind": "Handoff", "group": "MBX1", "from": "A", "to": "B"});
+        let forecast = serde_json::json!({"byKind": {"Handoff": slow}, "byGroup": [], "byWay": [[way, spread]]});
+        let forecast = forecast.to_string();
         Some(Inputs::from([("observation".into(), observation.into()), ("forecast".into(), forecast.into())]))
     };
     Reported::new("mbx", &lines, look)

@@ -5,21 +5,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Build, SinceIs};
+use crate::guard::Forecast;
 use crate::model::rollup::Installed;
-use crate::model::{Action, ActionKind, GroupName, Known, Spread, Time};
+use crate::model::{Action, Known, Spread, Time};
 use crate::record::{EntryKind, Inputs, Recorded};
 
 /// What a report reads of the inputs of an intention.
 pub(super) struct Look {
     observation: Seen,
-    forecast: Forecast,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Forecast {
-    by_kind: BTreeMap<ActionKind, Spread>,
-    by_group: Vec<((ActionKind, String), Spread)>,
+    forecast: Option<Forecast>,
 }
 
 #[derive(Deserialize)]
@@ -37,14 +31,13 @@ impl Look {
     /// Nothing, if it cannot be read.
     pub fn read(inputs: &Inputs) -> Option<Self> {
         let observation = serde_json::from_str(inputs.get("observation")?).ok()?;
-        let forecast = inputs.get("forecast").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let forecast = inputs.get("forecast").and_then(|text| serde_json::from_str(text).ok());
         Some(Self { observation, forecast })
     }
 
-    /// How long such an action was expected to take with this group.
-    pub fn predicted(&self, kind: ActionKind, group: &GroupName) -> Option<Spread> {
-        let exact = self.forecast.by_group.iter().find(|((of, with), _)| *of == kind && with == group.as_str());
-        exact.map(|(_, spread)| *spread).or_else(|| self.forecast.by_kind.get(&kind).copied())
+    /// How long this action was expected to take.
+    pub fn predicted(&self, action: &Action) -> Option<Spread> {
+        self.forecast.as_ref().map(|forecast| forecast.of(action))
     }
 }
 

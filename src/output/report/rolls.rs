@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::builds::Look;
 use super::{Event, Failure, HandoffReport, RollReport};
 use crate::model::time::between;
-use crate::model::{Action, ActionKind, Answer};
+use crate::model::{Action, Answer};
 use crate::record::{EntryKind, Recorded};
 
 /// The rolls, and what happened outside of them.
@@ -126,9 +126,8 @@ fn handoffs(lines: &[&Recorded], looks: &BTreeMap<i64, Look>) -> Vec<HandoffRepo
     let mut predicted = BTreeMap::new();
     for line in lines {
         match &line.entry.what {
-            EntryKind::Intended { action: Action::Handoff { group, .. }, .. } => {
-                let look = looks.get(&line.id);
-                predicted.insert(group, look.and_then(|look| look.predicted(ActionKind::Handoff, group)));
+            EntryKind::Intended { action: action @ Action::Handoff { group, .. }, .. } => {
+                predicted.insert(group, looks.get(&line.id).and_then(|look| look.predicted(action)));
             }
             EntryKind::Outcome { action: action @ Action::Handoff { group, .. }, failure, took, .. } => {
                 found.push(HandoffReport {
