@@ -151,17 +151,21 @@ fn a_bundle_has_all_that_its_decisions_need_and_no_secret() {
     let before = std::fs::read_to_string(&file).unwrap();
     let planted = "---\n# password: hunter2-comment\napiVersion: rollward/v1\nkind: Policy\nmetadata:\n  name: planted\n  annotations:\n    \
          api-token: hunter2-annotation\n    proxy: https://ann:hunter2-url@proxy/\n    db-secret: |\n      hunter2-block\n    \
-         key: |\n      -----BEGIN OPENSSH PRIVATE KEY-----\n      hunter2-key\n      -----END OPENSSH PRIVATE KEY-----\nspec: {}\n";
+         key: |\n      -----BEGIN OPENSSH PRIVATE KEY-----\n      hunter2-key\n      -----END OPENSSH PRIVATE KEY-----\n    \
+         flow: '[--password, hunter2-flow]'\n    joined: --password=hunter2-joined\n    apart: \"--token hunter2-apart\"\n    \
+         items: |\n      - --password\n      - hunter2-item\n# [--password, hunter2-flow-comment]\nspec: {}\n";
     std::fs::write(file, before + planted).unwrap();
     let (code, _, err) = folder.sh("rollward run demo --until-converged");
     assert_eq!(code, 0, "{err}");
     std::fs::write(folder.path().join("state/http-token"), "hunter2-http").unwrap();
     let store = Store::open(&folder.path().join("state"), OpenMode::Write).unwrap();
-    let says = rollward::record::EntryKind::Commanded { what: "password: hunter2-said".into(), by: "ann".into() };
-    let at = "2017-04-02T12:00:00Z".parse().unwrap();
-    store
-        .append(&rollward::record::Entry { cluster: "mbx-ccr-01".into(), at, revision: "r".into(), what: says })
-        .unwrap();
+    for said in ["password: hunter2-said", "curl --token hunter2-called", "curl --token=hunter2-called-so"] {
+        let what = rollward::record::EntryKind::Commanded { what: said.into(), by: "ann".into() };
+        let at = "2017-04-02T12:00:00Z".parse().unwrap();
+        store
+            .append(&rollward::record::Entry { cluster: "mbx-ccr-01".into(), at, revision: "r".into(), what })
+            .unwrap();
+    }
     drop(store);
 
     let (code, _, err) = folder.sh("rollward bundle mbx-ccr-01 --to bundle.json");

@@ -15,20 +15,35 @@ const KEY_BEGINS: &str = "-----BEGIN";
 const KEY_ENDS: &str = "-----END";
 
 /// A text of lines, such as a manifest: of a line that names a secret, what comes after the name is left out, and so are the
-/// lines below it that are further in.
+/// lines below it that are further in, or are the items of its list. Where an option that names one ends its line, the value
+/// is the next line.
 pub(super) fn of_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    // How far in the line is that names a secret whose lines are being left out.
-    let mut below: Option<usize> = None;
+    // What of the lines below one that names a secret is left out with it.
+    let mut below: Option<Below> = None;
+    let mut value_is_next = false;
     for line in of_looks(text).lines() {
         let indent = line.len() - line.trim_start().len();
-        if below.is_some_and(|outer| line.trim().is_empty() || indent > outer) {
+        let (is_blank, is_item) = (line.trim().is_empty(), line.trim_start().starts_with('-'));
+        let is_comment = line.trim_start().starts_with('#');
+        if below.is_some_and(|Below { outer, list }| is_blank || indent > outer || list && is_item && indent == outer) {
             continue;
         }
         below = None;
-        match named(line) {
-            Some(value) => {
-                below = Some(indent);
+        if value_is_next && !is_blank && !is_comment {
+            value_is_next = false;
+            below = Some(Below { outer: indent, list: false });
+            let item = if is_item { "- " } else { "" };
+            out.push_str(&format!("{}{item}{LEFT_OUT}\n", line.get(..indent).unwrap_or_default()));
+            continue;
+        }
+        match cut(line) {
+            Some(Cut { option: true, value }) if is_bare(line, value) || is_commented(line, value) => {
+                value_is_next = true;
+                out.push_str(line);
+            }
+            Some(Cut { value, .. }) => {
+                below = Some(Below { outer: indent, list: !is_item && !is_comment });
                 out.push_str(line.get(..value).unwrap_or_default());
                 out.push(' ');
                 out.push_str(LEFT_OUT);
@@ -38,6 +53,14 @@ pub(super) fn of_lines(text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// What is left out below a line: all that is further in than this; and where the line begins a list, its items, which YAML
+/// lets stand as far out.
+#[derive(Clone, Copy)]
+struct Below {
+    outer: usize,
+    list: bool,
 }
 
 /// A document: the values of names of secrets, and secrets in texts.
@@ -52,12 +75,19 @@ pub(super) fn of_document(document: &mut Value) {
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(of_document),
+        Value::Array(values) => {
+            let mut value_is_next = false;
+            for value in values {
+                let is_it = std::mem::replace(&mut value_is_next, value.as_str().is_some_and(ends_in_option));
+                if is_it { *value = LEFT_OUT.into() } else { of_document(value) }
+            }
+        }
         Value::String(text) => {
             let without = of_looks(text);
-            // A sentence with a name and its value.
-            *text = match named(&without) {
-                Some(value) => format!("{} {LEFT_OUT}", without.get(..value).unwrap_or_default()),
+            *text = match cut(&without) {
+                Some(Cut { option: true, value }) if is_bare(&without, value) => without,
+                // A sentence or a command with a name and its value.
+                Some(Cut { value, .. }) => format!("{} {LEFT_OUT}", without.get(..value).unwrap_or_default()),
                 None => without,
             };
         }
@@ -68,6 +98,55 @@ pub(super) fn of_document(document: &mut Value) {
 fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     NAMES.iter().any(|secret| name.contains(secret))
+}
+
+/// Where a line, or a sentence, has to be cut for the secret that it names.
+struct Cut {
+    /// Where what may be the value begins.
+    value: usize,
+    /// An option of a command names it: `--password`.
+    option: bool,
+}
+
+fn cut(line: &str) -> Option<Cut> {
+    let option = option(line).map(|value| Cut { value, option: true });
+    let named = named(line).map(|value| Cut { value, option: false });
+    option.into_iter().chain(named).min_by_key(|cut| cut.value)
+}
+
+/// True if nothing stands from there on that could be a value: it comes next.
+fn is_bare(text: &str, value: usize) -> bool {
+    let rest = text.get(value..).unwrap_or_default();
+    rest.chars().all(|c| c.is_whitespace() || "'\",\\".contains(c))
+}
+
+/// True if nothing but a comment stands there; what is quoted, or hangs on a word, begins none.
+fn is_commented(line: &str, value: usize) -> bool {
+    let rest = line.get(value..).unwrap_or_default().trim_start_matches(['\'', '"', ',']);
+    rest.starts_with(char::is_whitespace) && rest.trim_start().starts_with('#')
+}
+
+fn ends_in_option(text: &str) -> bool {
+    cut(text).is_some_and(|Cut { value, option }| option && is_bare(text, value))
+}
+
+/// Where the value of the first option that names a secret begins: of a word that begins with `-` or `/`.
+fn option(line: &str) -> Option<usize> {
+    let is_of_word = |c: char| c.is_alphanumeric() || "-_./".contains(c);
+    let mut from = 0;
+    while let Some(begin) = line.get(from..)?.find(is_of_word).map(|at| from + at) {
+        let word = line.get(begin..)?;
+        let word = word.get(..word.find(|c| !is_of_word(c)).unwrap_or(word.len()))?;
+        let end = begin + word.len();
+        // A path may have a secret's name, too.
+        let is_option = word.starts_with('-') || word.starts_with('/') && word.rfind('/') == Some(0);
+        if is_option && names_a_secret(word) {
+            let joined = line.get(end..)?.starts_with(['=', ':']);
+            return Some(end + usize::from(joined));
+        }
+        from = end;
+    }
+    None
 }
 
 /// Where the value begins of a line that names a secret.
@@ -121,6 +200,44 @@ mod tests {
         let text = "a: 1\n  dbPassword: hunter2\n  b: 2\nAPI-Token: |\n  hunter2\n\n  hunter2\nc: {x: 1, secret: hunter2}\n# passwd=hunter2\n";
         let without = "a: 1\n  dbPassword: (left out)\n  b: 2\nAPI-Token: (left out)\nc: {x: 1, secret: (left out)\n# passwd= (left out)\n";
         assert_eq!(of_lines(text), without);
+    }
+
+    #[test]
+    fn what_an_option_gives_away_is_left_out_however_it_is_written() {
+        let lines = [
+            ("args: [--password, hunter2]\nb: 1", "args: [--password (left out)\nb: 1"),
+            ("args: [run, \"--db-password\", \"hunter2\"] # a: b", "args: [run, \"--db-password (left out)"),
+            ("args: [--password,\n  hunter2, x]\nb: 1", "args: [--password,\n  (left out)\nb: 1"),
+            ("args:\n- --password\n- hunter2\n- x", "args:\n- --password\n- (left out)\n- x"),
+            (
+                "- '--token' # the key\n\n# it is\n- |\n  hunter2\n- x",
+                "- '--token' # the key\n\n# it is\n- (left out)\n- x",
+            ),
+            ("c: [--password, \"#hunter2\"]\nb: 1", "c: [--password (left out)\nb: 1"),
+            ("c: ['--token', ' #hunter2']\nb: 1", "c: ['--token (left out)\nb: 1"),
+            ("b: 1\n  # --token hunter2", "b: 1\n  # --token (left out)"),
+            ("c: \"--token hunter2\"\nb: 1", "c: \"--token (left out)\nb: 1"),
+            ("c: a --password=hunter2 b\n   hunter2\nb: 1", "c: a --password= (left out)\nb: 1"),
+            ("c: |\n  a --token \\\n    hunter2\n  b", "c: |\n  a --token \\\n    (left out)\n  b"),
+            (
+                "c: setup /password hunter2\nf: /etc/http-token\nb: 1",
+                "c: setup /password (left out)\nf: /etc/http-token\nb: 1",
+            ),
+            ("passwords:\n- hunter2\n- hunter2\nb: 1", "passwords: (left out)\nb: 1"),
+        ];
+        for (text, without) in lines {
+            assert_eq!(of_lines(text), format!("{without}\n"));
+        }
+        let mut document = json!({
+            "a": ["run", "--password", "hunter2", "x"], "b": ["--token hunter2", "--password=hunter2"],
+            "c": [["a --api-key"], ["--verbose", "x"]], "d": "run --token #hunter2 x", "e": ["--password"],
+        });
+        of_document(&mut document);
+        let without = json!({
+            "a": ["run", "--password", "(left out)", "x"], "b": ["--token (left out)", "--password= (left out)"],
+            "c": [["a --api-key"], ["--verbose", "x"]], "d": "run --token (left out)", "e": ["--password"],
+        });
+        assert_eq!(document, without);
     }
 
     #[test]
