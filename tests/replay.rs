@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use rollward::output::{Bundle, Clusters, Replayed, Verdict};
-use rollward::record::{OpenMode, Store, part_hash};
+use rollward::record::{Change, Entry, EntryKind, OpenMode, Store, part_hash};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -160,11 +160,9 @@ fn a_bundle_has_all_that_its_decisions_need_and_no_secret() {
     std::fs::write(folder.path().join("state/http-token"), "hunter2-http").unwrap();
     let store = Store::open(&folder.path().join("state"), OpenMode::Write).unwrap();
     for said in ["password: hunter2-said", "curl --token hunter2-called", "curl --token=hunter2-called-so"] {
-        let what = rollward::record::EntryKind::Commanded { what: said.into(), by: "ann".into() };
+        let what = EntryKind::Commanded { what: said.into(), by: "ann".into() };
         let at = "2017-04-02T12:00:00Z".parse().unwrap();
-        store
-            .append(&rollward::record::Entry { cluster: "mbx-ccr-01".into(), at, revision: "r".into(), what })
-            .unwrap();
+        store.append(&Entry { cluster: "mbx-ccr-01".into(), at, revision: "r".into(), what }).unwrap();
     }
     drop(store);
 
@@ -201,6 +199,86 @@ fn a_bundle_has_all_that_its_decisions_need_and_no_secret() {
     assert_eq!(code, 0, "{err}");
     let bundle: Bundle = serde_json::from_str(&out).unwrap();
     assert_eq!(bundle.entries.iter().map(|entry| entry.entry).collect::<BTreeSet<_>>(), short);
+}
+
+/// What a bundle does not have is missing for a reason, and only what was changed is wrong.
+#[test]
+fn a_bundle_tells_why_it_does_not_have_something() {
+    let folder = rolled();
+    let (intended, decided) = (last(&folder, "intended"), last(&folder, "decided"));
+    // The verdict of a bundle made now, on one decision: this is how it exits, and what it says of it.
+    let bundled = |entry: i64| {
+        let (code, out, err) = folder.sh("rollward bundle mbx-ccr-01");
+        assert!(code == 0 && !out.contains("hunter2"), "{err}");
+        let elsewhere = Folder::new();
+        std::fs::write(elsewhere.path().join("bundle.json"), &out).unwrap();
+        let (code, clusters) = replay(&elsewhere, &format!("--bundle bundle.json --entry {entry}"));
+        let decision = clusters[0].decisions.first().map(|d| (d.verdict, d.why.clone().unwrap_or_default()));
+        (code, decision, serde_json::from_str::<Bundle>(&out).unwrap())
+    };
+    let (code, decision, bundle) = bundled(intended);
+    assert_eq!((code, decision), (0, None));
+
+    // A part that is not in the file any more, and was not left out.
+    let mut bent = bundle;
+    bent.parts.retain(|_, text| !text.contains("\"quorum\""));
+    std::fs::write(folder.path().join("bent.json"), serde_json::to_string(&bent).unwrap()).unwrap();
+    let (code, clusters) = replay(&folder, "--bundle bent.json");
+    assert_eq!((code, clusters[0].decisions[0].verdict), (1, Verdict::Damaged));
+
+    // Secrets: in a part, and in the line itself.
+    forge(&folder, intended, "desired", |text| text.replacen('{', "{\"args\":[\"--password\",\"hunter2\"],", 1));
+    let (code, decision, _) = bundled(intended);
+    let (verdict, why) = decision.unwrap();
+    assert_eq!((code, verdict), (3, Verdict::LeftOut));
+    assert!(why.contains(&format!("leaves desired of entry {intended} out, for there is a secret in it")), "{why}");
+    let file = by_hand(&folder);
+    file.execute("UPDATE entries SET what = json_set(what, '$.holds[#]', 'token: hunter2') WHERE id = ?1", [decided])
+        .unwrap();
+    let (code, decision, _) = bundled(decided);
+    assert_eq!((code, decision.unwrap().0), (3, Verdict::LeftOut), "not another decision");
+
+    // Damaged in the record, before the bundle was made.
+    file.execute("UPDATE parts SET body = x'00'", []).unwrap();
+    let (code, decision, _) = bundled(intended);
+    let (verdict, why) = decision.unwrap();
+    assert_eq!((code, verdict), (1, Verdict::Damaged));
+    assert!(why.starts_with("on the host where the bundle was made: "), "{why}");
+
+    // Pruned, and never kept.
+    file.execute("DELETE FROM parts", []).unwrap();
+    let (code, decision, _) = bundled(intended);
+    assert_eq!((code, decision.unwrap().0), (3, Verdict::Pruned));
+    file.execute("UPDATE entries SET inputs = NULL WHERE id = ?1", [intended]).unwrap();
+    let (code, decision, _) = bundled(intended);
+    assert_eq!((code, decision.unwrap().0), (3, Verdict::NotKept));
+}
+
+#[test]
+fn that_there_is_no_decision_is_no_success() {
+    let folder = Folder::new();
+    drop(Store::open(&folder.path().join("state"), OpenMode::Write).unwrap());
+    let (code, _, err) = folder.sh("rollward replay");
+    assert_eq!((code, err.as_str()), (3, "nothing was decided again: no decision is there\n"));
+}
+
+#[test]
+fn a_bundle_is_empty_if_nothing_is_said_of_its_cluster() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.path().join("state"), OpenMode::Write).unwrap();
+    let at = "2017-04-02T12:00:00Z".parse().unwrap();
+    let what = EntryKind::Alarm { what: "look".into() };
+    store.append(&Entry { cluster: "mbx-ccr-01".into(), at, revision: "r".into(), what }).unwrap();
+    let pull = |site: &str| {
+        let labels = [("site".to_owned(), site.to_owned())].into();
+        Change::StopPulled { labels, why: "storm".into(), by: "ann".into(), at }
+    };
+    store.write(&[pull("lyon"), pull("bonn")]).unwrap();
+    for (arguments, lines) in [("mbx-ccr-01 --limit 2", Some(2)), ("mbx-ccr-01", Some(3)), ("other", None)] {
+        let (code, out, err) = folder.sh(&format!("rollward bundle {arguments}"));
+        let bundle = serde_json::from_str::<Bundle>(&out).ok();
+        assert_eq!((code, bundle.map(|bundle| bundle.entries.len())), (i32::from(lines.is_none()), lines), "{err}");
+    }
 }
 
 #[test]

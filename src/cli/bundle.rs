@@ -9,13 +9,13 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::args::Global;
-use super::{Exit, ask, doctor, load, secrets};
+use super::{Exit, ask, doctor, load, replay, secrets};
 use crate::clock;
 use crate::daemon::KEPT_INDEX;
 use crate::door::Request;
 use crate::model::ClusterName;
-use crate::output::{Audited, Bundle, BundledEntry};
-use crate::record::{EVERY, Entry, Filter, Inputs, OpenMode, ReadError, Recorded, Store, part_hash};
+use crate::output::{Audited, Bundle, BundledEntry, NotHad, Verdict};
+use crate::record::{EVERY, Entry, Filter, Inputs, OpenMode, Recorded, Store, part_hash};
 
 /// Pack what support needs of a cluster into one file: its part of the record, what its decisions rested on, and manifests.
 #[derive(Debug, clap::Args)]
@@ -118,7 +118,7 @@ fn packed(
     left_out: &mut Vec<String>,
 ) -> anyhow::Result<BundledEntry> {
     let Entry { cluster, at, revision, what } = &line.entry;
-    let mut named = BTreeMap::new();
+    let (mut named, mut withheld, mut not_had) = (BTreeMap::new(), Vec::new(), None);
     if what.inputs().is_some() {
         match store.inputs(line.id) {
             Ok(inputs) => {
@@ -128,23 +128,32 @@ fn packed(
                         parts.insert(hash.clone(), text);
                     } else {
                         left_out.push(format!("entry {}: {name}, for there is a secret in it", line.id));
+                        withheld.push(Arc::clone(&name));
                     }
                     named.insert(name, hash);
                 }
             }
-            Err(why @ (ReadError::Pruned { .. } | ReadError::NoEntry { .. } | ReadError::Damaged { .. })) => {
-                left_out.push(format!("entry {}: {why}", line.id));
+            Err(error) => {
+                let lost = replay::not_had(error)?;
+                left_out.push(format!("entry {}: {}", line.id, lost.why));
+                not_had = Some(lost);
             }
-            Err(other) => return Err(other.into()),
         }
+    }
+    let whole = serde_json::to_value(what)?;
+    let what = without_secrets(whole.clone());
+    if what != whole {
+        withheld.push(WHAT.into());
     }
     Ok(BundledEntry {
         entry: line.id,
         cluster: cluster.to_string(),
         at: *at,
         revision: revision.clone(),
-        what: without_secrets(serde_json::to_value(what)?),
+        what,
         inputs: named,
+        left_out: withheld,
+        not_had,
     })
 }
 
@@ -152,6 +161,9 @@ fn has_secrets(text: &str) -> bool {
     // What is no JSON is a bare word of ours.
     serde_json::from_str::<Value>(text).is_ok_and(|document| without_secrets(document.clone()) != document)
 }
+
+/// In the place of a part's name: the line itself.
+const WHAT: &str = "what";
 
 /// A bundle, opened for replay.
 pub(super) struct Opened {
@@ -188,18 +200,36 @@ impl Opened {
     ///
     /// # Errors
     /// It is not in the bundle, or not as it was written.
-    pub fn inputs(&self, id: i64) -> Result<Inputs, ReadError> {
-        let path = || self.path.clone();
-        let line = self.bundle.entries.iter().find(|line| line.entry == id && !line.inputs.is_empty());
-        let line = line.ok_or_else(|| ReadError::NoEntry { path: path(), id })?;
-        let part = |(name, hash): (&Arc<str>, &String)| {
-            let text = self.bundle.parts.get(hash);
-            let text = text.ok_or_else(|| ReadError::Pruned { path: path(), id, what: name.clone() })?;
-            if part_hash(text) != *hash {
-                let detail = format!("the inputs of entry {id}: {name} does not have its hash");
-                return Err(ReadError::Damaged { path: path(), detail });
-            }
-            Ok((name.clone(), text.clone()))
+    pub fn inputs(&self, id: i64) -> Result<Inputs, NotHad> {
+        let path = self.path.display();
+        let line = self.bundle.entries.iter().find(|line| line.entry == id);
+        let line = line.ok_or_else(|| NotHad {
+            verdict: Verdict::Damaged,
+            why: format!("entry {id} of the bundle {path} is not there"),
+        })?;
+        if let Some(NotHad { verdict, why }) = &line.not_had {
+            return Err(NotHad { verdict: *verdict, why: format!("on the host where the bundle was made: {why}") });
+        }
+        let left_out = |name: &str| {
+            let why = format!(
+                "the bundle {path} leaves {name} of entry {id} out, for there is a secret in it; only the host where it \
+                 was made can decide it again"
+            );
+            NotHad { verdict: Verdict::LeftOut, why }
+        };
+        if line.left_out.iter().any(|name| &**name == WHAT) {
+            return Err(left_out(WHAT));
+        }
+        let damaged = |name: &str, how: &str| {
+            let why =
+                format!("of what entry {id} of the bundle {path} rested on, {name} {how}; ask for another copy of it");
+            NotHad { verdict: Verdict::Damaged, why }
+        };
+        let part = |(name, hash): (&Arc<str>, &String)| match self.bundle.parts.get(hash) {
+            Some(text) if part_hash(text) == *hash => Ok((name.clone(), text.clone())),
+            Some(_) => Err(damaged(name, "does not have its hash")),
+            None if line.left_out.contains(name) => Err(left_out(name)),
+            None => Err(damaged(name, "is missing")),
         };
         line.inputs.iter().map(part).collect()
     }

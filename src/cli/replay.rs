@@ -9,7 +9,7 @@ use super::args::Global;
 use super::bundle::Opened;
 use super::{Exit, text};
 use crate::model::ClusterName;
-use crate::output::{Clusters, Replayed, ReplayedDecision, Verdict};
+use crate::output::{Clusters, NotHad, Replayed, ReplayedDecision, Verdict};
 use crate::reconcile::replay::{self, NotAgain};
 use crate::record::{Filter, Inputs, OpenMode, ReadError, Recorded, Store};
 
@@ -44,13 +44,16 @@ impl Replay {
         let clusters = match &self.bundle {
             Some(file) => {
                 let bundle = Opened::read(file)?;
-                all(&self.asked(bundle.lines()?)?, |id| bundle.inputs(id))?
+                all(&self.asked(bundle.lines()?)?, |id| Ok(bundle.inputs(id)))?
             }
             None => {
                 let store = Store::open(&global.state()?, OpenMode::Read).context("cannot read the record")?;
                 let after = self.entry.map(|entry| entry.saturating_sub(1));
                 let filter = Filter { cluster: self.cluster.clone(), after, ..Filter::default() };
-                all(&self.asked(store.history(&filter, u32::MAX)?)?, |id| store.inputs(id))?
+                let lines = self.asked(store.history(&filter, u32::MAX)?)?;
+                all(&lines, |id| {
+                    store.inputs(id).map_or_else(|error| not_had(error).map(Err), |inputs| Ok(Ok(inputs)))
+                })?
             }
         };
         let exit = exit(&clusters);
@@ -89,14 +92,17 @@ fn exit(clusters: &[Replayed]) -> Exit {
 }
 
 /// Makes the decisions of these lines again, cluster by cluster.
-fn all(lines: &[Recorded], inputs: impl Fn(i64) -> Result<Inputs, ReadError>) -> anyhow::Result<Vec<Replayed>> {
+fn all(
+    lines: &[Recorded],
+    inputs: impl Fn(i64) -> Result<Result<Inputs, NotHad>, ReadError>,
+) -> anyhow::Result<Vec<Replayed>> {
     let mut clusters: BTreeMap<&ClusterName, Replayed> = BTreeMap::new();
     for line in lines {
         let name = &line.entry.cluster;
         let empty =
             || Replayed { name: name.to_string(), same: 0, different: 0, not_replayed: 0, decisions: Vec::new() };
         let replayed = clusters.entry(name).or_insert_with(empty);
-        match one(line, inputs(line.id))? {
+        match one(line, inputs(line.id)?)? {
             None => replayed.same += 1,
             Some(decision) => {
                 let count =
@@ -110,17 +116,14 @@ fn all(lines: &[Recorded], inputs: impl Fn(i64) -> Result<Inputs, ReadError>) ->
 }
 
 /// Nothing, if it comes out the same.
-fn one(line: &Recorded, inputs: Result<Inputs, ReadError>) -> anyhow::Result<Option<ReplayedDecision>> {
+fn one(line: &Recorded, inputs: Result<Inputs, NotHad>) -> anyhow::Result<Option<ReplayedDecision>> {
     let recorded = serde_json::to_string(&line.entry.what)?;
     let found = match inputs {
         Ok(inputs) => match replay::again(&inputs) {
             Ok(again) => Found::Again(serde_json::to_string(&again)?),
             Err(why) => Found::Not(verdict(&why), why.to_string()),
         },
-        Err(why @ ReadError::Damaged { .. }) => Found::Not(Verdict::Damaged, why.to_string()),
-        Err(ReadError::NoEntry { .. }) => Found::Not(Verdict::NotKept, NotAgain::NothingKept.to_string()),
-        Err(why @ ReadError::Pruned { .. }) => Found::Not(Verdict::NotKept, why.to_string()),
-        Err(other) => return Err(other.into()),
+        Err(NotHad { verdict, why }) => Found::Not(verdict, why),
     };
     let (entry, at) = (line.id, line.entry.at);
     Ok(match found {
@@ -133,6 +136,19 @@ fn one(line: &Recorded, inputs: Result<Inputs, ReadError>) -> anyhow::Result<Opt
             Some(ReplayedDecision { entry, at, verdict, recorded, again: None, why: Some(why) })
         }
     })
+}
+
+/// Why what a decision rested on cannot be had from the record; an error that is about something else comes back.
+pub(super) fn not_had(error: ReadError) -> Result<NotHad, ReadError> {
+    let verdict = match error {
+        ReadError::Damaged { .. } => Verdict::Damaged,
+        ReadError::Pruned { .. } => Verdict::Pruned,
+        ReadError::NoEntry { .. } => {
+            return Ok(NotHad { verdict: Verdict::NotKept, why: NotAgain::NothingKept.to_string() });
+        }
+        ReadError::Failed { .. } => return Err(error),
+    };
+    Ok(NotHad { verdict, why: error.to_string() })
 }
 
 enum Found {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::audit::Audited;
 use super::doctor::Check;
+use super::replay::NotHad;
 use crate::model::Time;
 
 /// What support needs of one cluster. Secrets are left out.
@@ -57,4 +58,10 @@ pub struct BundledEntry {
     /// What it rested on: the hashes of its parts, by name. Left out if it is no decision.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub inputs: BTreeMap<Arc<str>, String>,
+    /// Which of these parts are not in the bundle, for there is a secret in them; `what`, if one was taken out of that.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left_out: Vec<Arc<str>>,
+    /// Why the record could not give what it rested on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_had: Option<NotHad>,
 }

@@ -51,8 +51,22 @@ pub enum Verdict {
     Damaged,
     /// Another version made it.
     OtherVersion,
-    /// What it rested on was pruned, left out, or never kept.
+    /// What it rested on was pruned.
+    Pruned,
+    /// What it rested on was left out of the bundle, for there is a secret in it.
+    LeftOut,
+    /// What it rested on was never kept.
     NotKept,
+}
+
+/// What a decision rested on cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotHad {
+    /// What becomes of the decision for it.
+    pub verdict: Verdict,
+    /// Why, in words.
+    pub why: String,
 }
 
 impl Verdict {
