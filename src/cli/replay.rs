@@ -20,7 +20,7 @@ No cluster is asked and nothing is written. A decision that another version made
 more, is said to be such.
 
 Exit codes: 0 all came out the same; 1 one came out otherwise, or rests on something that was changed; 3 some could not be \
-made again.
+made again, or none was there.
 
 Examples:
   rollward replay
@@ -56,6 +56,9 @@ impl Replay {
                 })?
             }
         };
+        if clusters.is_empty() {
+            global.note(format_args!("nothing was decided again: no decision is there"));
+        }
         let exit = exit(&clusters);
         global.emit(&Clusters { clusters }, text::replay::text)?;
         Ok(exit)
@@ -84,7 +87,7 @@ impl Replay {
 fn exit(clusters: &[Replayed]) -> Exit {
     if clusters.iter().any(|cluster| cluster.different > 0) {
         Exit::Error
-    } else if clusters.iter().any(|cluster| cluster.not_replayed > 0) {
+    } else if clusters.is_empty() || clusters.iter().any(|cluster| cluster.not_replayed > 0) {
         Exit::Held
     } else {
         Exit::Done
