@@ -62,16 +62,17 @@ impl BundleArgs {
     fn pack(&self, global: &Global) -> anyhow::Result<Bundle> {
         let state = global.state()?;
         let store = Store::open(&state, OpenMode::Read).context("cannot read the record")?;
-        let mut lines = Vec::new();
-        for cluster in [self.cluster.clone(), EVERY.into()] {
-            lines.extend(store.history(&Filter { cluster: Some(cluster), ..Filter::default() }, self.limit)?);
+        let about = |cluster: ClusterName, limit: u32| {
+            store.history(&Filter { cluster: Some(cluster), ..Filter::default() }, limit)
+        };
+        if about(self.cluster.clone(), 1)?.is_empty() {
+            anyhow::bail!("the record says nothing of {}; `rollward history` lists all that it says", self.cluster);
         }
+        let mut lines = about(self.cluster.clone(), self.limit)?;
+        lines.extend(about(EVERY.into(), self.limit)?);
         lines.sort_by_key(|line| line.id);
         let first = lines.len().saturating_sub(self.limit as usize);
         let lines = lines.split_off(first);
-        if !lines.iter().any(|line| line.entry.cluster == self.cluster) {
-            anyhow::bail!("the record says nothing of {}; `rollward history` lists all that it says", self.cluster);
-        }
         let mut left_out = Vec::new();
         let mut parts = BTreeMap::new();
         let mut entries = Vec::new();
