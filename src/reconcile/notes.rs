@@ -94,7 +94,10 @@ impl Turn {
                 let moved_by_us = self.memory.pending.iter().any(|p| p.action.group() == Some(name));
                 let before = self.memory.owners.get(name).cloned();
                 if before.is_some() && !moved_by_us {
-                    self.say(now, EntryKind::Failover { group: name.clone(), from: before, to: owner.clone() });
+                    // Beside another controller that is alive it may be a handoff, and whoever hands over tells of it.
+                    if self.history.foreign_silence.is_none_or(|(silence, limit)| silence >= limit) {
+                        self.say(now, EntryKind::Failover { group: name.clone(), from: before, to: owner.clone() });
+                    }
                     if let Some(roll) = &mut self.memory.roll {
                         roll.recount = true;
                     }

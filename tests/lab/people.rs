@@ -91,6 +91,13 @@ fn two_daemons_roll_one_cluster_once() {
     daemons.iter().for_each(|daemon| daemon.until_told("  converged  "));
     let begun = daemons.iter().filter(|daemon| daemon.told().contains("  begin      Handoff")).count();
     assert_eq!(begun, 1, "only one was in charge");
+    for daemon in &daemons {
+        assert!(
+            !daemon.told().contains("not our doing"),
+            "one took the other's handoffs for failovers: {}",
+            daemon.told()
+        );
+    }
     drop(daemons);
     story.assert_rolled();
     story.assert_two_handoffs();
