@@ -3,6 +3,7 @@
 //! Sans-IO like [`crate::reconcile`]: it hands out effects and takes inputs. The daemon carries them out with tokio,
 //! [`simulated`] synchronously against simulated worlds.
 
+mod foreseen;
 mod known;
 pub mod simulated;
 
@@ -18,6 +19,8 @@ use crate::model::{ClusterName, Known, NodeRef, Phase, RuleName, Time};
 use crate::observed::Observation;
 use crate::plan::{self, Decision, Plan};
 use crate::reconcile::{Around, Effect, Input, LastLook, Memory, Turn, Wake};
+
+pub use foreseen::forecast;
 
 /// The loops of all clusters.
 pub struct Fleet {

@@ -196,13 +196,14 @@ pub(super) fn look(global: &Global, loaded: &Loaded, asked: &Asked<'_>) -> anyho
     let now = seen.iter().map(|(_, one, _)| one.clock.now()).max().unwrap_or_else(clock::wall);
     let mut fleet = Fleet::new(RuleSet::ALL);
     fleet.govern(&loaded.desired.fleet, load::stops(loaded, store.as_ref())?, now);
+    let rolls = store.as_ref().map(Store::rolls).transpose()?.unwrap_or_default();
     for (cluster, one, _) in &seen {
         let mut history = History::new(daemon::holder(&global.state()?));
         if let Some(store) = &store {
             history.approvals = store.approvals(&cluster.name)?;
             history.waivers = store.waivers(&cluster.name)?;
         }
-        let forecast = load::forecast(cluster, store.as_ref())?;
+        let forecast = load::forecast(cluster, &rolls, store.as_ref())?;
         fleet.put(cluster, &loaded.desired.revision, forecast, one.driver.traits(), history, now);
     }
     for (cluster, _, seen) in &seen {

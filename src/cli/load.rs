@@ -13,8 +13,8 @@ use crate::desired::{self, Cluster, Desired, Reading, SourceFile};
 use crate::drivers::Drivers;
 use crate::guard::{Forecast, Stop};
 use crate::model::ClusterName;
-use crate::record::{OpenError, OpenMode, ReadError, Store, learned};
-use crate::{plan, sources};
+use crate::record::{OpenError, OpenMode, ReadError, Roll, Store};
+use crate::{fleet, sources};
 
 /// Manifests as they are now.
 pub(super) struct Loaded {
@@ -161,12 +161,16 @@ pub(super) fn stops(loaded: &Loaded, store: Option<&Store>) -> Result<Vec<Stop>,
     Ok(committed.chain(pulled).collect())
 }
 
-/// How long things will take on a cluster: as declared, and as they took so far.
+/// How long things will take on a cluster, as its daemon foresees it; `rolls` are the record's.
 ///
 /// # Errors
 /// The record cannot be read.
-pub(super) fn forecast(cluster: &Cluster, store: Option<&Store>) -> Result<Forecast, ReadError> {
-    let declared = plan::forecast(cluster, &BTreeMap::new());
+pub(super) fn forecast(
+    cluster: &Cluster,
+    rolls: &BTreeMap<ClusterName, Roll>,
+    store: Option<&Store>,
+) -> Result<Forecast, ReadError> {
     let samples = store.map(|store| store.samples(&cluster.name)).transpose()?.unwrap_or_default();
-    Ok(learned::forecast(&declared.by_kind, &samples))
+    let open = rolls.get(&cluster.name).filter(|roll| roll.ended.is_none());
+    Ok(fleet::forecast(cluster, samples, open.map(|roll| roll.started)))
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::{Daemon, Told, open};
 use crate::clock;
-use crate::desired::resolved::Minimise;
 use crate::desired::{Broken, Cluster};
+use crate::fleet;
 use crate::guard::{Forecast, History, Stop};
 use crate::model::time::Clock;
 use crate::model::{ClusterName, Time};
 use crate::plan;
 use crate::reconcile::memory;
-use crate::record::{Entry, learned};
+use crate::record::{Entry, EntryKind};
 
 impl Daemon<'_> {
     /// Takes in what the manifests in force say.
@@ -116,29 +116,38 @@ impl Daemon<'_> {
     }
 
     fn forecast(&mut self, cluster: &Cluster) -> Forecast {
-        let declared = plan::forecast(cluster, &BTreeMap::new());
         match self.store.samples(&cluster.name) {
-            Ok(samples) => learned::forecast(&declared.by_kind, &samples),
+            Ok(samples) => fleet::forecast(cluster, samples, self.roll_open_since(&cluster.name)),
             Err(error) => {
+                let (before, so) = match self.fleet.turn(&cluster.name) {
+                    Some(turn) => ((*turn.forecast).clone(), "as before"),
+                    None => (plan::forecast(cluster, &BTreeMap::new()), "as declared"),
+                };
                 let (name, why) = (&cluster.name, super::chain(&error));
-                (self.tell)(Told::Note(&format!("{name}: planned as declared; how long things took: {why}")));
-                declared
+                (self.tell)(Told::Note(&format!(
+                    "{name}: how long things took could not be read, and is foreseen {so}: {why}"
+                )));
+                before
             }
         }
     }
 
-    /// These lines are in the record: what they say of how long things take counts from now on.
-    ///
-    /// Where the weights of outages are what is minimised, it counts from the end of a roll: a plan that was approved is
-    /// not to change its order because a handoff took some seconds less than was foreseen.
+    /// Since when the cluster's roll is open, if one is: as its loop knows, or else as the record has it.
+    fn roll_open_since(&self, name: &ClusterName) -> Option<Time> {
+        let (started, ended) = match self.fleet.turn(name).and_then(|turn| turn.memory.roll.as_ref()) {
+            Some(roll) => (roll.started, roll.finished),
+            None => self.rolls.get(name).map(|roll| (roll.started, roll.ended))?,
+        };
+        ended.is_none().then_some(started)
+    }
+
+    /// These lines are in the record: what they say of how long things take counts from now on, or from the end of the
+    /// roll.
     pub(super) fn learn(&mut self, entries: &[Entry]) {
-        let names: BTreeSet<_> = entries.iter().filter(|entry| entry.what.teaches()).map(|e| &e.cluster).collect();
+        let counts = |what: &EntryKind| what.teaches() || matches!(what, EntryKind::Converged { .. });
+        let names: BTreeSet<_> = entries.iter().filter(|entry| counts(&entry.what)).map(|e| &e.cluster).collect();
         for name in names {
             let Some(turn) = self.fleet.turn(name) else { continue };
-            let by_weight = turn.desired.policy.handoff.minimise == Minimise::Outage;
-            if by_weight && turn.memory.roll.as_ref().is_some_and(|roll| roll.finished.is_none()) {
-                continue;
-            }
             let cluster = Arc::clone(&turn.desired);
             let forecast = self.forecast(&cluster);
             self.fleet.foresee(name, forecast, self.clock.now());

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::guard::{Forecast, Way};
 use crate::model::{ActionKind, GroupName, NodeName, Spread, Time};
 
-/// So many samples of one way of doing something are kept, the latest: old hardware's figures fade.
+/// So many samples of one way of doing something count, the latest: old hardware's figures fade.
 pub const KEPT: u32 = 100;
 
 /// From so many figures on, the rank of the 95th percentile is not simply that of the largest.

@@ -7,9 +7,12 @@ use rusqlite::{Connection, params};
 
 use super::error::ReadError;
 use super::journal::{milliseconds, read_time, time_text};
-use super::learned::{KEPT, Sample};
+use super::learned::{self, Sample};
 use super::store::Store;
 use crate::model::{Action, ActionKind, ClusterName, GroupName, NodeName, Time};
+
+/// So many of each way are kept: twice as many as count, so that a roll that goes by those from before it still has them.
+const KEPT: u32 = 2 * learned::KEPT;
 
 impl Store {
     /// How long the cluster's proved actions took, oldest first; the last ones of each way of
