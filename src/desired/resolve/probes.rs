@@ -1,5 +1,6 @@
 //! Probes, as meant.
 
+use core::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,11 +95,14 @@ fn host_and_port(text: &str) -> Option<(Arc<str>, u16)> {
 }
 
 fn host_of(text: &str) -> Option<Arc<str>> {
-    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let address = |host: &&str| host.contains(':') && host.chars().all(|c| plain(c) || c == ':' || c == '%');
-    let name = |host: &&str| !host.is_empty() && host.chars().all(plain);
-    inner.filter(address).or_else(|| Some(text).filter(name)).map(Arc::from)
+    let name = |name: &str| !name.is_empty() && name.chars().all(plain);
+    let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
+        return name(text).then(|| text.into());
+    };
+    // A link's own address stands with the interface through which it is reached: `fe80::1%eth0`.
+    let (address, interface) = inner.split_once('%').map_or((inner, None), |(address, of)| (address, Some(of)));
+    (address.parse::<Ipv6Addr>().is_ok() && interface.is_none_or(name)).then(|| inner.into())
 }
 
 /// `http://HOST[:PORT][/PATH]`.
