@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use crate::desired::window::{next_opening, opening_at};
-use crate::desired::{Cluster, Window, WorkWhen};
+use crate::desired::{Cluster, Window};
 use crate::guard::{self, DriverTraits, Facts, FleetFacts, Forecast, History, RuleSet};
 use crate::model::time::between;
 use crate::model::{Known, NodeName, Time};
 use crate::observed::{Observation, SideEffect};
 use crate::output::{self, Explained, Observed, Outlook, Planned, Price, Relaxation, Source, Status, Waiver};
-use crate::plan;
+use crate::plan::{self, OpenFor};
 use crate::reconcile::memory::Roll;
 use crate::reconcile::{LastLook, Turn};
 
@@ -36,19 +36,18 @@ impl View {
     pub fn openings(&self, from: Time, to: Time) -> Vec<(&'static str, Time, Time)> {
         /// So many of each kind.
         const MOST: usize = 50;
-        let policy = &self.desired.policy;
-        let handed = policy.handoff.when.needs_window();
-        let work = (policy.work == WorkWhen::Window || handed).then_some(&*policy.windows);
-        let handoffs = policy.handoff_windows.as_deref().filter(|_| handed);
-        let kinds = [("window", work), ("window for handoffs", handoffs)];
-        let openings = |(what, windows): (&'static str, Option<&[Window]>)| {
-            let windows = windows.unwrap_or_default();
+        let openings = |(of, windows): (OpenFor, &[Window])| {
+            let what = match of {
+                OpenFor::Everything => "window",
+                OpenFor::Work => "window for work",
+                OpenFor::Handoffs => "window for handoffs",
+            };
             let first = opening_at(windows, from).or_else(|| next_opening(windows, from));
             let all = std::iter::successors(first, |opening| next_opening(windows, opening.to));
             let all: Vec<_> = all.take(MOST).take_while(|opening| opening.from < to).collect();
             all.into_iter().map(move |opening| (what, opening.from, opening.to))
         };
-        kinds.into_iter().flat_map(openings).collect()
+        plan::awaited(&self.desired.policy).into_iter().flat_map(openings).collect()
     }
 
     /// What a loop knows now.

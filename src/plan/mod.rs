@@ -46,7 +46,7 @@ pub use decide::decide;
 pub use elapsed::Elapsed;
 pub use forecast::forecast;
 pub use hash::{plan_hash, scope_hash};
-pub use outlook::{OpenFor, Outlook, outlooks};
+pub use outlook::{OpenFor, Outlook, awaited, outlooks};
 pub use price::{Bill, Price, other_minimum, price};
 pub use relax::{Relaxation, relax};
 pub use report::explain;

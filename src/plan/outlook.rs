@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::desired::window::{next_opening, opening_at};
-use crate::desired::{NodeSpec, Opening, Window, WorkWhen};
+use crate::desired::{NodeSpec, Opening, Policy, Window, WorkWhen};
 use crate::guard::{Facts, left_of_way};
 use crate::model::{ActionKind, Known, NodeName, RuleName, Standing};
 use crate::observed::{GroupKind, Node};
@@ -54,20 +54,31 @@ pub fn outlooks(facts: &Facts<'_>) -> Vec<Outlook> {
     if all.is_zero() {
         return Vec::new();
     }
-    let policy = &facts.desired.policy;
-    let own = policy.handoff_windows.as_ref().filter(|_| policy.handoff.when.needs_window());
-    let work = policy.work == WorkWhen::Window;
-    let found = match (work, policy.handoff.when.needs_window(), own) {
-        (true, true, None) => [Some((OpenFor::Everything, &policy.windows, all)), None],
-        (true, _, own) => [
-            Some((OpenFor::Work, &policy.windows, if own.is_some() { ways } else { all })),
-            own.map(|windows| (OpenFor::Handoffs, windows, handoffs)),
-        ],
-        (false, true, own) => [Some((OpenFor::Handoffs, own.unwrap_or(&policy.windows), handoffs)), None],
-        (false, false, _) => [None, None],
-    };
-    let left = found.into_iter().flatten().filter(|(.., remaining)| !remaining.is_zero());
+    let awaited = awaited(&facts.desired.policy);
+    let handoffs_by_themselves = awaited.iter().any(|(of, _)| *of == OpenFor::Handoffs);
+    let left = awaited.into_iter().map(|(of, windows)| {
+        let remaining = match of {
+            OpenFor::Handoffs => handoffs,
+            OpenFor::Work if handoffs_by_themselves => ways,
+            OpenFor::Work | OpenFor::Everything => all,
+        };
+        (of, windows, remaining)
+    });
+    let left = left.filter(|(.., remaining)| !remaining.is_zero());
     left.filter_map(|(of, windows, remaining)| outlook(of, windows, remaining, facts)).collect()
+}
+
+/// The windows that something waits for by this policy, and what waits for them.
+pub fn awaited(policy: &Policy) -> Vec<(OpenFor, &[Window])> {
+    let handoffs = policy.handoff.when.needs_window().then_some(policy.handoff_windows.as_deref());
+    let all = &*policy.windows;
+    match (policy.work, handoffs) {
+        (WorkWhen::Window, Some(None)) => vec![(OpenFor::Everything, all)],
+        (WorkWhen::Window, Some(Some(own))) => vec![(OpenFor::Work, all), (OpenFor::Handoffs, own)],
+        (WorkWhen::Window, None) => vec![(OpenFor::Work, all)],
+        (WorkWhen::Anytime, Some(own)) => vec![(OpenFor::Handoffs, own.unwrap_or(all))],
+        (WorkWhen::Anytime, None) => Vec::new(),
+    }
 }
 
 fn outlook(of: OpenFor, windows: &[Window], remaining: Duration, facts: &Facts<'_>) -> Option<Outlook> {
@@ -112,4 +123,38 @@ fn handoffs(facts: &Facts<'_>) -> Duration {
 
 fn is_current(spec: &NodeSpec, seen: &Node) -> bool {
     spec.rollup.standing(&seen.installed) == Ok(Standing::Current)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::time;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::desired::HandoffWhen;
+    use crate::guard::testing::Story;
+
+    #[test]
+    fn only_windows_that_something_waits_for_are_told_of() {
+        let window = |from| {
+            let (from, to) = (time(from, 0, 0, 0), time(23, 0, 0, 0));
+            vec![Window { days: [true; 7], from, to, time_zone: TimeZone::UTC, deny: false }]
+        };
+        let (all, own) = (window(1), window(2));
+        let awaited = |work, when, has_own: bool| {
+            let mut story = Story::ccr();
+            let policy = story.policy();
+            (policy.work, policy.handoff.when) = (work, when);
+            (policy.windows, policy.handoff_windows) = (all.clone(), has_own.then(|| own.clone()));
+            let awaited = awaited(policy);
+            awaited.into_iter().map(|(of, windows)| (of, windows[0].from.hour())).collect::<Vec<_>>()
+        };
+        let (of_work, of_handoffs) = ((OpenFor::Work, 1), (OpenFor::Handoffs, 2));
+        assert_eq!(awaited(WorkWhen::Window, HandoffWhen::Window, false), [(OpenFor::Everything, 1)]);
+        assert_eq!(awaited(WorkWhen::Window, HandoffWhen::Window, true), [of_work, of_handoffs]);
+        assert_eq!(awaited(WorkWhen::Window, HandoffWhen::Approval, true), [of_work]);
+        assert_eq!(awaited(WorkWhen::Anytime, HandoffWhen::Window, false), [(OpenFor::Handoffs, 1)]);
+        assert_eq!(awaited(WorkWhen::Anytime, HandoffWhen::WindowAndApproval, true), [of_handoffs], "work needs none");
+        assert_eq!(awaited(WorkWhen::Anytime, HandoffWhen::Approval, true), []);
+    }
 }
