@@ -7,7 +7,7 @@
 mod ask;
 
 use std::io;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -23,10 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Nobody is asked for longer: an outage as long as this is no handoff any more.
 const LONGEST: Duration = Duration::from_secs(2 * 3600);
 
+/// At most so many questions wait for their answers at once: a role that hangs is not to fill this host with connections and
+/// processes.
+const AT_ONCE: usize = 32;
+
+/// When so many wait, it is asked more seldom, so that the others last until the first are given up.
+const MANY: usize = AT_ONCE / 2;
+
 /// A measurement that is under way. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Measurement {
     stage: watch::Sender<Stage>,
+    thread: JoinHandle<()>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +75,7 @@ impl Measurement {
     ) -> io::Result<Self> {
         let (stage, follow) = watch::channel(Stage::Under);
         let probe = probe.clone();
-        thread.spawn(move || {
+        let thread = thread.spawn(move || {
             // Made here, since whoever starts this may be in a runtime already, and must not drop another one there.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build();
             let runtime = match runtime {
@@ -81,12 +89,22 @@ impl Measurement {
                 done(Ok(measured));
             }
         })?;
-        Ok(Self { stage })
+        Ok(Self { stage, thread })
     }
 
     /// The cluster shows that the role serves again: the measurement ends with the next answer.
     pub fn served(&self) {
         self.stage.send_replace(Stage::Served);
+    }
+
+    /// Whether that has been said: then it ends soon, whether the role answers or not.
+    pub fn has_served(&self) -> bool {
+        *self.stage.borrow() == Stage::Served
+    }
+
+    /// Nobody wants to know any more. Once the thread has ended, so have the commands that asked.
+    pub fn end(self) -> JoinHandle<()> {
+        self.thread
     }
 }
 
@@ -100,11 +118,11 @@ struct Asked {
 
 /// Asks until the role answers after its cluster has shown it to serve; `None` if nobody wants to know any more.
 ///
-/// Whoever is still waited for does not keep the next one from being asked in time; only of as many as can be waited for
-/// at once there are no more.
+/// Whoever is still waited for does not keep the next one from being asked in time, unless there are [`MANY`] of them.
 async fn measure(probe: &Probe, mut stage: watch::Receiver<Stage>) -> Option<Measured> {
     let start = Instant::now();
-    let at_once = probe.timeout.as_nanos().div_ceil(probe.every.as_nanos().max(1)) as usize + 1;
+    let seldom = probe.every.max(probe.timeout / (AT_ONCE - MANY) as u32);
+    let mut last = start;
     let mut ticks = interval(probe.every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut under_way, mut all) = (JoinSet::new(), Vec::new());
@@ -133,9 +151,13 @@ async fn measure(probe: &Probe, mut stage: watch::Receiver<Stage>) -> Option<Mea
                 });
                 break;
             }
-            _ = ticks.tick(), if under_way.len() < at_once => {
-                let asks = probe.asks.clone();
-                let (began, until) = (Instant::now(), Instant::now() + probe.timeout);
+            _ = ticks.tick(), if under_way.len() < AT_ONCE => {
+                let (asks, began) = (probe.asks.clone(), Instant::now());
+                if under_way.len() >= MANY && began < last + seldom {
+                    continue;
+                }
+                last = began;
+                let until = began + probe.timeout;
                 under_way.spawn(async move {
                     let answered = timeout_at(until, ask::ask(&asks)).await == Ok(true);
                     Asked { began: began - start, answered: answered.then(|| start.elapsed()) }
@@ -145,8 +167,15 @@ async fn measure(probe: &Probe, mut stage: watch::Receiver<Stage>) -> Option<Mea
     }
     let over = start.elapsed();
     // Those that are still under way began before the last answer, and may say that there was none then.
-    while let Some(Ok(asked)) = under_way.join_next().await {
-        all.push(asked);
+    loop {
+        tokio::select! {
+            biased;
+            changed = stage.changed() => changed.ok()?,
+            asked = under_way.join_next() => match asked {
+                Some(Ok(asked)) => all.push(asked),
+                _ => break,
+            },
+        }
     }
     Some(tally(all, over, amiss))
 }

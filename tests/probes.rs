@@ -136,6 +136,13 @@ fn a_page_that_never_comes_is_an_outage_and_delays_nothing() {
     assert_about(&measured, lasted, 0.5);
 }
 
+/// How many processes sleep for so many seconds.
+fn sleeping(seconds: &str) -> usize {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| *line == format!("sleep\0{seconds}\0").into_bytes()).count()
+}
+
 /// A command that never ends counts as no answer, and is ended with all that it has started.
 #[test]
 fn a_command_that_never_ends_is_killed_with_all_that_it_started() {
@@ -146,11 +153,7 @@ fn a_command_that_never_ends_is_killed_with_all_that_it_started() {
     let probe = format!("{{command: ['{}'], timeout: 300ms}}", host.path("bin/asks").display());
     let manifest = std::fs::read_to_string(host.path("manifests/mbx.yaml")).unwrap();
     host.write("mbx.yaml", &manifest.replace("{tcp: 'localhost:1'}", &probe));
-    let running = || {
-        let all = std::fs::read_dir("/proc").unwrap().flatten();
-        let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-        lines.filter(|line| *line == format!("sleep\0{sleeps}\0").into_bytes()).count()
-    };
+    let running = || sleeping(&sleeps);
     let (lasted, measured) = measured(&mut host, &[], |host| {
         std::fs::write(host.path("down"), "").unwrap();
         host.until(|_| running() > 0);
@@ -159,4 +162,44 @@ fn a_command_that_never_ends_is_killed_with_all_that_it_started() {
     });
     assert_about(&measured, lasted, 0.6);
     host.until(|_| running() == 0);
+}
+
+/// A daemon that ends takes the commands with it that ask: also one that is only waited for because it was asked before the
+/// last answer came.
+#[test]
+fn no_command_outlives_the_daemon() {
+    let mut host = host("{tcp: 'localhost:1'}");
+    let (asked, sleeps) = (host.path("asked"), format!("7{}", std::process::id()));
+    host.program("asks", &format!("if mkdir {} 2>/dev/null; then sleep {sleeps} & wait; fi", asked.display()));
+    let probe = format!("{{command: ['{}'], timeout: 10s}}", host.path("bin/asks").display());
+    let manifest = std::fs::read_to_string(host.path("manifests/mbx.yaml")).unwrap();
+    host.write("mbx.yaml", &manifest.replace("{tcp: 'localhost:1'}", &probe));
+    host.start(&[]);
+    host.until(|_| sleeping(&sleeps) == 1);
+    host.until_told("was down for");
+    let mut daemon = host.daemon.take().unwrap();
+    assert!(std::process::Command::new("kill").arg(daemon.id().to_string()).status().unwrap().success());
+    assert!(daemon.wait().unwrap().success());
+    host.until(|_| sleeping(&sleeps) == 0);
+}
+
+/// A run to convergence in virtual time waits for what is measured, and goes no further meanwhile: what is to happen to
+/// the world two days later does not.
+#[test]
+fn virtual_time_stands_still_while_a_measurement_comes_to_its_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = host(&format!("{{tcp: '{}'}}", listener.local_addr().unwrap()));
+    let manifest = std::fs::read_to_string(host.path("manifests/mbx.yaml")).unwrap();
+    let crash = "      faults: [{at: 48h, kind: nodeCrash, node: EXNODE2, for: 5m}]\n";
+    host.write("mbx.yaml", &(manifest.replace(&format!("timeScale: {SCALE}"), "timeScale: max") + crash));
+    let ended = host.run(&["run", "manifests", "--until-converged"]);
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{told}");
+    let history = host.run(&["history", "mbx-ccr-01", "--output", "json", "--limit", "1000"]);
+    let history: Value = serde_json::from_slice(&history.stdout).unwrap();
+    let entries = history["clusters"][0]["entries"].as_array().unwrap();
+    let of = |kind: &str| entries.iter().filter(|entry| entry["entry"] == kind).count();
+    assert_eq!((of("measured"), of("converged")), (1, 1), "{told}");
+    let late: Vec<_> = entries.iter().filter(|entry| entry["at"].as_str().unwrap() > "2017-04-02").collect();
+    assert!(late.is_empty(), "{late:?}");
 }

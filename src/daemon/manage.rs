@@ -35,6 +35,7 @@ impl Daemon<'_> {
         for name in gone {
             self.fleet.forget(&name);
             self.drivers.remove(&name);
+            self.measurements.forget(&name);
         }
         self.unmanaged.retain(|name, _| self.desired.clusters.contains_key(name));
         self.publish_clusters();
@@ -197,6 +198,7 @@ impl Daemon<'_> {
     /// Nothing of ours is left in a cluster whose manifest is gone, or speaks of another driver.
     pub(super) fn gone(&mut self, name: &ClusterName) {
         self.drivers.remove(name);
+        self.measurements.forget(name);
         (self.tell)(Told::Note(&format!("{name}: nothing of ours is left in it; forgotten")));
         match self.desired.clusters.get(name).filter(|cluster| cluster.broken.as_ref().is_none_or(|b| !b.releasing)) {
             Some(cluster) => self.put(&Arc::clone(cluster), self.clock.now()),

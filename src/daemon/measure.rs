@@ -1,6 +1,7 @@
 //! Outages as they are measured from outside: which are being measured, and what the record is told of them.
 
 use std::collections::BTreeMap;
+use std::thread::JoinHandle;
 
 use tokio::sync::mpsc;
 
@@ -23,6 +24,8 @@ pub(super) struct Ended {
 /// The measurements that are under way.
 pub(super) struct Measurements {
     under_way: BTreeMap<Role, (Measurement, Action)>,
+    /// The threads of those that nobody wants to know of any more, until they have ended.
+    ending: Vec<JoinHandle<()>>,
     send: mpsc::UnboundedSender<Ended>,
     ended: mpsc::UnboundedReceiver<Ended>,
 }
@@ -30,7 +33,18 @@ pub(super) struct Measurements {
 impl Default for Measurements {
     fn default() -> Self {
         let (send, ended) = mpsc::unbounded_channel();
-        Self { under_way: BTreeMap::new(), send, ended }
+        Self { under_way: BTreeMap::new(), ending: Vec::new(), send, ended }
+    }
+}
+
+impl Drop for Measurements {
+    /// No command that asks outlives the daemon.
+    fn drop(&mut self) {
+        self.end(|_| true);
+        for thread in self.ending.drain(..) {
+            // One that panicked has ended too.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -40,9 +54,22 @@ impl Measurements {
         self.ended.recv().await
     }
 
-    /// Whether one is still to come to its end.
-    pub fn are_under_way(&self) -> bool {
-        !self.under_way.is_empty()
+    /// Whether one is soon to come to its end. A role that does not serve when all is at rest is not waited for.
+    pub fn are_ending(&self) -> bool {
+        self.under_way.values().any(|(measurement, _)| measurement.has_served())
+    }
+
+    /// Nobody wants to know of this cluster any more.
+    pub fn forget(&mut self, cluster: &ClusterName) {
+        self.end(|(of, _)| of == cluster);
+    }
+
+    fn end(&mut self, which: impl Fn(&Role) -> bool) {
+        self.ending.retain(|thread| !thread.is_finished());
+        let (ended, left) = std::mem::take(&mut self.under_way).into_iter().partition(|(role, _)| which(role));
+        self.under_way = left;
+        let ended: BTreeMap<Role, (Measurement, Action)> = ended;
+        self.ending.extend(ended.into_values().map(|(measurement, _)| measurement.end()));
     }
 }
 
@@ -83,7 +110,7 @@ impl Daemon<'_> {
                     let of = action.group().map(|group| (cluster.clone(), group.clone()));
                     let begun_by = |role: &Role| self.measurements.under_way.get(role).map(|(_, action)| action);
                     if let Some(role) = of.filter(|role| begun_by(role) == Some(action)) {
-                        self.measurements.under_way.remove(&role);
+                        self.measurements.end(|other| *other == role);
                     }
                 }
                 _ => {}
@@ -93,7 +120,10 @@ impl Daemon<'_> {
 
     /// A measurement has come to its end.
     pub(super) fn measured(&mut self, Ended { role, predicted, measured }: Ended) {
-        self.measurements.under_way.remove(&role);
+        if self.measurements.under_way.remove(&role).is_none() {
+            // It was ended in the same instant.
+            return;
+        }
         let (cluster, group) = role;
         let Measured { outage, asked, unanswered, amiss } = match measured {
             Ok(measured) => measured,
@@ -104,5 +134,38 @@ impl Daemon<'_> {
         if let Err(why) = self.record(std::slice::from_ref(&entry)) {
             (self.tell)(Told::Note(&format!("{}: a measured outage was not recorded: {why}", entry.cluster)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::desired::{Asks, Probe};
+
+    /// Nobody answers at that port.
+    fn begun(measurements: &mut Measurements, cluster: &str) {
+        let ask = Duration::from_millis(50);
+        let asks = Asks::Tcp { host: "127.0.0.1".into(), port: 1 };
+        let measurement = Measurement::start(&Probe { asks, every: ask, timeout: ask }, |_| {}).expect("a thread");
+        let restore = Action::RestoreServices { node: "A".into() };
+        measurements.under_way.insert((cluster.into(), "MBX".into()), (measurement, restore));
+    }
+
+    #[test]
+    fn only_what_serves_again_is_waited_for_and_what_is_forgotten_ends() {
+        let mut measurements = Measurements::default();
+        begun(&mut measurements, "lyon");
+        begun(&mut measurements, "nice");
+        assert!(!measurements.are_ending(), "what does not serve may never serve");
+        measurements.under_way[&("lyon".into(), "MBX".into())].0.served();
+        assert!(measurements.are_ending());
+        measurements.forget(&"lyon".into());
+        assert!(!measurements.are_ending());
+        let left: Vec<_> = measurements.under_way.keys().map(|(cluster, _)| cluster.as_str()).collect();
+        assert_eq!(left, ["nice"]);
+        let thread = measurements.ending.pop().expect("the one that was forgotten");
+        thread.join().expect("it ends");
     }
 }

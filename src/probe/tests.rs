@@ -1,3 +1,7 @@
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use super::*;
 use crate::desired::Asks;
 
@@ -40,4 +44,67 @@ async fn where_no_thread_is_to_be_had_nothing_is_measured_and_nothing_else_happe
     let no_stack_is_as_large = thread::Builder::new().stack_size(1 << 60);
     let error = Measurement::start_on(no_stack_is_as_large, &probe(asks, 100, 100), |_| panic!("it asked"));
     assert!(error.is_err());
+}
+
+/// Takes connections and never answers: how many there are.
+fn hanging() -> (Asks, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    thread::spawn(move || {
+        let _kept: Vec<_> = listener.incoming().inspect(|_| _ = count.fetch_add(1, SeqCst)).collect();
+    });
+    (Asks::Http { host: "127.0.0.1".into(), port, path: "/".into() }, taken)
+}
+
+#[test]
+fn a_role_that_hangs_is_asked_on_and_on_but_not_by_ever_more() {
+    let (asks, taken) = hanging();
+    let measurement = Measurement::start(&probe(asks, 10, 3200), |_| panic!("it is dropped before")).expect("a thread");
+    let until = |count: usize| {
+        while taken.load(SeqCst) < count {
+            thread::sleep(ms(5));
+        }
+    };
+    until(MANY);
+    // Every 10 ms there would be a hundred more by now.
+    thread::sleep(ms(1000));
+    let after_a_second = taken.load(SeqCst);
+    assert!(after_a_second <= MANY + 8, "{after_a_second} were asked");
+    until(after_a_second + 2);
+    measurement.end().join().expect("it ends");
+}
+
+#[test]
+fn a_measurement_that_ends_takes_its_commands_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begun = folder.path().join("begun");
+    let (mark, sleeps) = (begun.display(), format!("8{}", std::process::id()));
+    // The first one hangs; those after it answer, and the measurement ends but for that one.
+    let script = format!("if mkdir {mark} 2>/dev/null; then sleep {sleeps}; fi");
+    let asks = Asks::Command(["/bin/sh", "-c", &script].map(str::to_owned).to_vec());
+    let measurement =
+        Measurement::start(&probe(asks, 100, 10_000), |_| panic!("it is dropped before")).expect("a thread");
+    let running = || {
+        let all = std::fs::read_dir("/proc").expect("processes").flatten();
+        let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        lines.filter(|line| *line == format!("sleep\0{sleeps}\0").into_bytes()).count()
+    };
+    while running() == 0 {
+        thread::sleep(ms(5));
+    }
+    assert!(!measurement.has_served());
+    measurement.served();
+    assert!(measurement.has_served());
+    thread::sleep(ms(500));
+    measurement.end().join().expect("it ends");
+    // It has been killed; how soon it is gone is the system's business.
+    for _ in 0..100 {
+        if running() == 0 {
+            return;
+        }
+        thread::sleep(ms(10));
+    }
+    panic!("a command has outlived its measurement");
 }
