@@ -35,7 +35,7 @@ use crate::fleet::{Fleet, Step};
 use crate::guard::{RuleSet, Stop};
 use crate::model::time::Clock;
 use crate::model::{Answer, ClusterName, Holder};
-use crate::reconcile::{Effect, Input, Turn};
+use crate::reconcile::{Effect, Input};
 use crate::record::{Change, Entry, EntryKind, FolderLock, Keep, OpenMode, Roll, Store};
 
 use effects::{answered, carry_out, no_answer};
@@ -410,29 +410,6 @@ impl Daemon<'_> {
         }
     }
 
-    /// Whether there is nothing left to do, if that is when to end.
-    fn ended(&self) -> Option<Ended> {
-        if !self.options.until_converged || self.fleet.turns().any(|(_, t)| t.memory.last_look.is_none()) {
-            return None;
-        }
-        let at_rest = self.fleet.is_at_rest() && self.fleet.turns().all(|(_, t)| !self.holds_claim(t));
-        if !at_rest {
-            // In virtual time, nothing more happens when nothing is scheduled.
-            let still = self.clock.is_virtual()
-                && self.fleet.next_due().is_none()
-                && self.drivers.values().all(|d| d.world().is_none_or(|w| w.next_event().is_none()));
-            return still.then_some(Ended::Held);
-        }
-        Some(if self.fleet.is_converged() && self.unmanaged.is_empty() { Ended::Converged } else { Ended::Held })
-    }
-
-    fn holds_claim(&self, turn: &Turn) -> bool {
-        turn.memory.last_look.as_ref().is_some_and(|look| {
-            look.seen.claim.surely(|c| c.as_ref().is_some_and(|c| c.holder == self.holder))
-                && turn.history.claimed_at.is_some()
-        })
-    }
-
     /// Ends between two effects: what is under way in the clusters goes on there, and the next daemon adopts it.
     async fn terminate(&mut self) -> Ended {
         self.supervisor.ends();
@@ -453,18 +430,6 @@ impl Daemon<'_> {
             }
         }
         Ended::Terminated
-    }
-
-    fn report(&self, ended: Ended) -> Report {
-        let clusters = self
-            .fleet
-            .turns()
-            .map(|(name, turn)| {
-                let violations = self.drivers.get(name).and_then(|d| Some(d.world()?.violations()));
-                report::cluster(name, turn, self.actions.get(name).copied().unwrap_or(0), violations)
-            })
-            .collect();
-        Report { ended, clusters }
     }
 }
 

@@ -1,8 +1,9 @@
-//! What came of a run.
+//! When a run ends, and what came of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Daemon;
 use crate::model::{ClusterName, GroupName, Spread};
 use crate::plan::Decision;
 use crate::reconcile::Turn;
@@ -51,7 +52,44 @@ pub struct ClusterReport {
     pub trouble: Option<String>,
 }
 
-pub(super) fn cluster(name: &ClusterName, turn: &Turn, actions: u64, violations: Option<Vec<String>>) -> ClusterReport {
+impl Daemon<'_> {
+    /// Whether there is nothing left to do, if that is when to end.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        if !self.options.until_converged || self.fleet.turns().any(|(_, t)| t.memory.last_look.is_none()) {
+            return None;
+        }
+        let at_rest = self.fleet.is_at_rest() && self.fleet.turns().all(|(_, t)| !self.holds_claim(t));
+        if !at_rest {
+            // In virtual time, nothing more happens when nothing is scheduled.
+            let still = self.clock.is_virtual()
+                && self.fleet.next_due().is_none()
+                && self.drivers.values().all(|d| d.world().is_none_or(|w| w.next_event().is_none()));
+            return still.then_some(Ended::Held);
+        }
+        Some(if self.fleet.is_converged() && self.unmanaged.is_empty() { Ended::Converged } else { Ended::Held })
+    }
+
+    fn holds_claim(&self, turn: &Turn) -> bool {
+        turn.memory.last_look.as_ref().is_some_and(|look| {
+            look.seen.claim.surely(|c| c.as_ref().is_some_and(|c| c.holder == self.holder))
+                && turn.history.claimed_at.is_some()
+        })
+    }
+
+    pub(super) fn report(&self, ended: Ended) -> Report {
+        let clusters = self
+            .fleet
+            .turns()
+            .map(|(name, turn)| {
+                let violations = self.drivers.get(name).and_then(|d| Some(d.world()?.violations()));
+                cluster(name, turn, self.actions.get(name).copied().unwrap_or(0), violations)
+            })
+            .collect();
+        Report { ended, clusters }
+    }
+}
+
+fn cluster(name: &ClusterName, turn: &Turn, actions: u64, violations: Option<Vec<String>>) -> ClusterReport {
     let roll = turn.memory.roll.clone().unwrap_or_default();
     ClusterReport {
         name: name.clone(),
