@@ -210,6 +210,9 @@ pub struct Forecast {
     /// Per way of doing it, where it is known even more exactly.
     #[serde(with = "crate::model::pairs", default)]
     pub by_way: BTreeMap<Way, Spread>,
+    /// From how many figures what is known of a kind of action was learned; nothing of what is only declared.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<ActionKind, u32>,
 }
 
 /// One way of doing something: on one node, or from one to another.
@@ -269,6 +272,9 @@ pub fn roll_has_begun(desired: &Cluster, seen: &Observation) -> bool {
 impl Forecast {
     /// Without any figure: half a minute, at most five.
     pub const UNKNOWN: Spread = Spread { median: Duration::from_secs(30), p95: Duration::from_secs(300) };
+
+    /// From so many figures on, what was declared has no say any more.
+    pub const ENOUGH: u32 = 39;
 
     /// How long an action will take.
     pub fn of(&self, action: &Action) -> Spread {

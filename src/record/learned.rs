@@ -16,7 +16,7 @@ use crate::model::{ActionKind, GroupName, NodeName, Spread, Time};
 pub const KEPT: u32 = 100;
 
 /// From so many figures on, the rank of the 95th percentile is not simply that of the largest.
-const ENOUGH: usize = 39;
+const ENOUGH: usize = Forecast::ENOUGH as usize;
 
 /// From so many figures on, their median needs no help from what was declared.
 const OWN_MIDDLE: usize = 3;
@@ -49,7 +49,9 @@ pub fn forecast(declared: &BTreeMap<ActionKind, Spread>, samples: &[Sample]) -> 
     let mut by_kind: BTreeMap<ActionKind, Vec<Duration>> = BTreeMap::new();
     let mut by_group: BTreeMap<(ActionKind, GroupName), Vec<Duration>> = BTreeMap::new();
     let mut by_way: BTreeMap<Way, Vec<Duration>> = BTreeMap::new();
+    let mut figures: BTreeMap<ActionKind, u32> = BTreeMap::new();
     for Sample { kind, group, from, to, took, .. } in samples {
+        *figures.entry(*kind).or_default() += 1;
         by_kind.entry(*kind).or_default().push(*took);
         if let Some(group) = group {
             by_group.entry((*kind, group.clone())).or_default().push(*took);
@@ -59,7 +61,7 @@ pub fn forecast(declared: &BTreeMap<ActionKind, Spread>, samples: &[Sample]) -> 
             by_way.entry(way).or_default().push(*took);
         }
     }
-    let mut learned = Forecast { by_kind: declared.clone(), ..Forecast::default() };
+    let mut learned = Forecast { by_kind: declared.clone(), figures, ..Forecast::default() };
     for (kind, took) in by_kind {
         let prior = declared.get(&kind).copied().unwrap_or(Forecast::UNKNOWN);
         learned.by_kind.insert(kind, spread(prior, &took));

@@ -96,6 +96,7 @@ fn roles_directions_and_nodes_are_told_apart_and_what_is_new_starts_from_what_is
     assert_eq!(handoff("MBX3", "A", "B"), forecast.by_kind[&ActionKind::Handoff].median, "a new group is its kind's");
     let install = |node: &str| forecast.on(ActionKind::Install, &node.into()).map(|spread| spread.median);
     assert_eq!((install("A"), install("B")), (Some(s(600)), Some(s(1200))));
+    assert_eq!(forecast.figures, BTreeMap::from([(ActionKind::Handoff, 60), (ActionKind::Install, 40)]));
     assert_eq!(forecast.by_kind[&ActionKind::Stage], DECLARED, "what was never done is what was declared");
 }
 
