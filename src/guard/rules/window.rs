@@ -9,11 +9,11 @@ use super::prospect::has_work_left;
 use super::{Rule, duty, say};
 use crate::desired::window::{next_opening, opening_at};
 use crate::desired::{Opening, Window, WorkWhen};
-use crate::guard::Facts;
+use crate::guard::{Facts, Forecast};
 use crate::model::time::{later, stamp, words};
 use crate::model::{
-    Action, ActionKind, ClusterServiceRule, Evidence, Hold, NodeName, Phase, RebootRule, ReleaseKind, RuleName,
-    Standing, Subject,
+    Action, ActionKind, ClusterServiceRule, Evidence, GroupName, Hold, NodeName, Phase, RebootRule, ReleaseKind,
+    RuleName, Standing, Subject,
 };
 use crate::observed::{GroupKind, PauseOf, effect};
 
@@ -38,10 +38,12 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
         _ if policy.work == WorkWhen::Anytime => return Ok(()),
         _ => return fits("work", &policy.windows, Duration::ZERO, remaining(action, facts), action, facts),
     };
-    let handoff = handoff_takes(action, facts);
+    let alone = facts.forecast.outage(action).p95;
     let windows = policy.handoff_windows.as_ref().unwrap_or(&policy.windows);
     if policy.handoff.when.needs_window() {
-        fits("handoffs", windows, Duration::ZERO, handoff.with_undo, action, facts)?;
+        let undo = effect::undo(action).map(|undo| (undo.kind(), facts.forecast.of(&undo).p95));
+        let there_and_back = Takes::of(std::iter::once((ActionKind::Handoff, alone)).chain(undo));
+        fits("handoffs", windows, Duration::ZERO, there_and_back, action, facts)?;
     }
     let waived = || facts.waiver(RuleName::Window, &Subject::Node(from.clone()), action).is_some();
     let pays_for_work = || has_work_left(from, facts) && !duty::is_continued(action, facts);
@@ -50,13 +52,13 @@ fn judge(action: &Action, facts: &Facts<'_>) -> Result<(), Hold> {
     }
     // The node that is vacated must be updated in a window for work: in the one that is open then, or, where handoffs
     // have windows of their own and what is left of that one is too short, in the next one.
-    let begin = later(facts.now, handoff.alone);
-    let way = way_of(from, 0, groups_on(from, facts).saturating_sub(1), facts);
+    let begin = later(facts.now, alone);
+    let way = way_of(from, 0, moves(from, action.group(), facts), facts);
     let own_windows = policy.handoff.when.needs_window() && policy.handoff_windows.is_some();
-    if own_windows && next_opening(&policy.windows, begin).is_some_and(|next| next.fits(next.from, way)) {
+    if own_windows && next_opening(&policy.windows, begin).is_some_and(|next| next.fits(next.from, way.all)) {
         return Ok(());
     }
-    fits("work", &policy.windows, handoff.alone, way, action, facts)
+    fits("work", &policy.windows, alone, way, action, facts)
 }
 
 /// Whether something that begins after so long a lead and takes so long ends inside an opening.
@@ -64,13 +66,13 @@ fn fits(
     of: &str,
     windows: &[Window],
     lead: Duration,
-    takes: Duration,
+    takes: Takes,
     action: &Action,
     facts: &Facts<'_>,
 ) -> Result<(), Hold> {
     let start = later(facts.now, lead);
     let open = opening_at(windows, start);
-    if open.is_some_and(|o| o.fits(start, takes)) {
+    if open.is_some_and(|o| o.fits(start, takes.all)) {
         return Ok(());
     }
     let subject = match (action.node(), action.group()) {
@@ -78,7 +80,16 @@ fn fits(
         (Some(node), None) => Subject::Node(node.clone()),
         (None, None) => Subject::Cluster(facts.desired.name.clone()),
     };
-    let needed = format!("it may take {}", words(takes));
+    let learned = takes.learned(facts);
+    let needed = match learned {
+        None => format!("it may take {}", words(takes.all)),
+        Some(Learned { kind, longest, figures }) => format!(
+            "it may take {}, {} of it {kind} as learned from {figures} figure{}",
+            words(takes.all),
+            words(longest),
+            if figures == 1 { "" } else { "s" }
+        ),
+    };
     let evidence = match open {
         Some(Opening { to, .. }) => {
             Evidence::timeless(format!("the window for {of}"), format!("open until {}, and {needed}", stamp(to)))
@@ -88,31 +99,64 @@ fn fits(
     let mut after = start;
     for _ in 0..OPENINGS_TRIED {
         let Some(next) = next_opening(windows, after) else { break };
-        if next.fits(later(next.from, lead), takes) && next.from > facts.now {
+        if next.fits(later(next.from, lead), takes.all) && next.from > facts.now {
             let what = format!("released at {}, when the next window long enough opens", stamp(next.from));
             return Err(say::hold(RuleName::Window, subject, vec![evidence], ReleaseKind::Time(next.from), what));
         }
         after = next.from;
     }
     let place = &facts.desired.policy.place;
-    let what = format!("released by a window of at least {} in the policy at {place}: none is as long", words(takes));
+    let or = match learned {
+        Some(Learned { figures, .. }) if figures < Forecast::ENOUGH => "; or declare `durations:`, or waive `window`",
+        Some(_) => "; or waive `window`",
+        None => "",
+    };
+    let least = words(takes.all);
+    let what = format!("released by a window of at least {least} in the policy at {place}: none is as long{or}");
     Err(say::hold(RuleName::Window, subject, vec![evidence], ReleaseKind::Manifest, what))
 }
 
-/// How long a handoff takes by itself, and with its way back.
-struct HandoffTakes {
-    alone: Duration,
-    with_undo: Duration,
+/// How long something takes at the 95th percentile.
+#[derive(Clone, Copy, Default)]
+struct Takes {
+    /// With all that must follow it.
+    all: Duration,
+    /// What of it takes longest.
+    longest: Option<(ActionKind, Duration)>,
 }
 
-fn handoff_takes(action: &Action, facts: &Facts<'_>) -> HandoffTakes {
-    let alone = facts.forecast.outage(action).p95;
-    let undo = effect::undo(action).map_or(Duration::ZERO, |undo| facts.forecast.of(&undo).p95);
-    HandoffTakes { alone, with_undo: alone.saturating_add(undo) }
+/// What was learned of what takes longest.
+#[derive(Clone, Copy)]
+struct Learned {
+    kind: ActionKind,
+    longest: Duration,
+    figures: u32,
 }
 
-fn groups_on(node: &NodeName, facts: &Facts<'_>) -> u32 {
-    u32::try_from(facts.seen.maybe_owned_by(node).count()).unwrap_or(u32::MAX)
+impl Takes {
+    fn of(parts: impl IntoIterator<Item = (ActionKind, Duration)>) -> Self {
+        parts.into_iter().fold(Self::default(), |Self { all, longest }, part| Self {
+            all: all.saturating_add(part.1),
+            longest: longest.filter(|longest| longest.1 >= part.1).or(Some(part)),
+        })
+    }
+
+    fn learned(&self, facts: &Facts<'_>) -> Option<Learned> {
+        let (kind, longest) = self.longest?;
+        let figures = *facts.forecast.figures.get(&kind)?;
+        Some(Learned { kind, longest, figures })
+    }
+}
+
+/// How long it takes to move all groups off a node but this one.
+fn moves(node: &NodeName, but: Option<&GroupName>, facts: &Facts<'_>) -> Duration {
+    moving(facts.seen.maybe_owned_by(node).map(|(name, _)| name).filter(|name| Some(*name) != but), facts)
+}
+
+/// How long it takes to move these groups, one after the other, wherever they go.
+fn moving<'a>(groups: impl Iterator<Item = &'a GroupName>, facts: &Facts<'_>) -> Duration {
+    let each = groups.map(|group| facts.forecast.any_way(ActionKind::MoveGroup, group).p95);
+    each.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 /// The way of a node, in its order: what an action on it is followed by until the node is back.
@@ -129,15 +173,21 @@ const WAY: [ActionKind; 9] = [
 ];
 
 /// How long the action takes with everything that must follow it on its node.
-fn remaining(action: &Action, facts: &Facts<'_>) -> Duration {
-    let Some(node) = action.node() else { return facts.forecast.of(action).p95 };
+fn remaining(action: &Action, facts: &Facts<'_>) -> Takes {
+    let itself = facts.forecast.of(action).p95;
+    let alone = Takes::of([(action.kind(), itself)]);
+    let Some(node) = action.node() else { return alone };
     let kind = match action.kind() {
         ActionKind::Uninstall => ActionKind::Install,
         kind => kind,
     };
     match WAY.iter().position(|step| *step == kind) {
-        Some(first) => way_of(node, first, groups_on(node, facts), facts),
-        None => facts.forecast.of(action).p95,
+        Some(first) => {
+            let others = moves(node, action.group(), facts);
+            let moved = if kind == ActionKind::MoveGroup { itself } else { Duration::ZERO };
+            way_of(node, first, others.saturating_add(moved), facts)
+        }
+        None => alone,
     }
 }
 
@@ -153,19 +203,19 @@ pub(crate) fn left_of_way(node: &NodeName, facts: &Facts<'_>) -> Duration {
         (false, false) => return Duration::ZERO,
     };
     let moved = facts.seen.maybe_owned_by(node);
-    let moved = moved.filter(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Auxiliary).count();
-    way_of(node, first, u32::try_from(moved).unwrap_or(u32::MAX), facts)
+    let moved = moved.filter(|(name, group)| facts.desired.kind_of(name, group) == GroupKind::Auxiliary);
+    way_of(node, first, moving(moved.map(|(name, _)| name), facts), facts).all
 }
 
-/// How long the node's way takes from one of its steps on, with so many groups to move off it.
-fn way_of(node: &NodeName, first: usize, groups: u32, facts: &Facts<'_>) -> Duration {
-    let Some(spec) = facts.desired.nodes.get(node) else { return Duration::ZERO };
+/// How long the node's way takes from one of its steps on, where moving groups off it takes so long.
+fn way_of(node: &NodeName, first: usize, moves: Duration, facts: &Facts<'_>) -> Takes {
+    let Some(spec) = facts.desired.nodes.get(node) else { return Takes::default() };
     let rollup = &spec.rollup;
     let ahead = super::prospect::standing(node, rollup, facts) == Some(Standing::Ahead);
     let p95 = |kind| facts.forecast.on(kind, node).map(|spread| spread.p95);
-    let figure = |kind| p95(kind).unwrap_or(crate::guard::Forecast::UNKNOWN.p95);
+    let figure = |kind| p95(kind).unwrap_or(Forecast::UNKNOWN.p95);
     let times = |kind| match kind {
-        ActionKind::MoveGroup => figure(kind).saturating_mul(groups),
+        ActionKind::MoveGroup => moves,
         ActionKind::Install if ahead => figure(ActionKind::Uninstall),
         ActionKind::StopCluster if rollup.cluster_service != ClusterServiceRule::Stop => Duration::ZERO,
         ActionKind::StartCluster if rollup.cluster_service == ClusterServiceRule::Keep => Duration::ZERO,
@@ -174,5 +224,5 @@ fn way_of(node: &NodeName, first: usize, groups: u32, facts: &Facts<'_>) -> Dura
         ActionKind::RestoreServices | ActionKind::ResumeReplication => p95(kind).unwrap_or(Duration::ZERO),
         _ => figure(kind),
     };
-    WAY.iter().skip(first).fold(Duration::ZERO, |sum, kind| sum.saturating_add(times(*kind)))
+    Takes::of(WAY.into_iter().skip(first).map(|kind| (kind, times(kind))))
 }

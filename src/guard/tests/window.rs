@@ -7,8 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::*;
 use crate::desired::{HandoffWhen, Window, WorkWhen};
+use crate::guard::Way;
 use crate::guard::testing::*;
-use crate::model::RuleName;
+use crate::model::{ActionKind, RuleName, Spread};
+use crate::observed::GroupKind;
 
 /// Every day, by the clock of Greenwich. The story's now is noon.
 fn daily(from: i8, to: i8) -> Vec<Window> {
@@ -132,5 +134,67 @@ fn a_window_that_is_never_long_enough_says_so() {
         &pause("EXNODE2"),
         "window holds EXNODE2: the window for work is closed, and it may take 4h; released by a window of at \
          least 4h in the policy at ccr.yaml:30: none is as long",
+    );
+}
+
+#[test]
+fn each_group_that_must_be_moved_counts_with_its_own_figure() {
+    let mut story = story(daily(11, 13));
+    story.installed("EXNODE2", OLD);
+    story.add_group("Quorum", GroupKind::Auxiliary, "EXNODE2");
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let spread = |p95| Spread { median: minutes(1), p95 };
+    story.forecast.by_group.insert((ActionKind::MoveGroup, "Quorum".into()), spread(minutes(20)));
+    // A minute for the other one, and seven for all else.
+    story.pass(minutes(32));
+    allows(&story, &pause("EXNODE2"));
+    story.pass(Duration::from_secs(1));
+    refuses(
+        &story,
+        RuleName::Window,
+        &pause("EXNODE2"),
+        "window holds EXNODE2: the window for work is open until 2017-04-01T13:00:00Z, and it may take 28m; \
+         released at 2017-04-02T11:00:00Z, when the next window long enough opens",
+    );
+    // What is moved counts with the way that it goes, where that is known.
+    let way = Way {
+        kind: ActionKind::MoveGroup,
+        group: Some("Quorum".into()),
+        from: "EXNODE2".into(),
+        to: Some("EXNODE1".into()),
+    };
+    story.forecast.by_way.insert(way, spread(minutes(40)));
+    let says = story.says(RuleName::Window, &move_group("Quorum", "EXNODE2", "EXNODE1"));
+    assert!(says.contains("it may take 47m; "), "{says}");
+}
+
+#[test]
+fn a_hold_says_what_was_learned_and_what_can_be_done_where_no_window_is_as_long() {
+    let mut story = story(daily(13, 14));
+    story.installed("EXNODE2", OLD);
+    let learned = Spread { median: Duration::from_secs(1200), p95: Duration::from_secs(7200) };
+    story.forecast.by_kind.insert(ActionKind::Install, learned);
+    let says = |figures: u32| {
+        let mut story = story.clone();
+        story.forecast.figures.insert(ActionKind::Install, figures);
+        // Of what takes less, nobody needs to know.
+        story.forecast.figures.insert(ActionKind::Pause, 7);
+        story.says(RuleName::Window, &pause("EXNODE2"))
+    };
+    let hold = |figures: &str, or: &str| {
+        format!(
+            "window holds EXNODE2: the window for work is closed, and it may take 2h 7m, 2h of it Install as learned from \
+             {figures}; released by a window of at least 2h 7m in the policy at ccr.yaml:30: none is as long; or {or}"
+        )
+    };
+    assert_eq!(says(1), hold("1 figure", "declare `durations:`, or waive `window`"));
+    assert_eq!(says(38), hold("38 figures", "declare `durations:`, or waive `window`"));
+    assert_eq!(says(39), hold("39 figures", "waive `window`"), "what is declared has no say any more");
+    story.policy().windows = daily(13, 17);
+    story.forecast.figures.insert(ActionKind::Install, 3);
+    assert_eq!(
+        story.says(RuleName::Window, &pause("EXNODE2")),
+        "window holds EXNODE2: the window for work is closed, and it may take 2h 7m, 2h of it Install as learned from \
+         3 figures; released at 2017-04-01T13:00:00Z, when the next window long enough opens"
     );
 }
