@@ -3,10 +3,10 @@
 //! Durations vary by factors, not by differences, so all is done on their logarithms. The middle is the median. How far
 //! the edge lies above it is what the manifest declares, or what is known of the kind or the group at large, counted as
 //! one figure, together with the figures' own distances from the middle, of which the farthest counts as the one before
-//! it: one freak moves neither. From few figures nobody can tell either well, and the edge is wider for it. Once there
-//! are enough, the edge is the 95th percentile by rank, whatever their shape.
+//! it: one freak moves neither. From few figures nobody can tell either well, and the edge is wider for it, within limits.
+//! Once there are enough, the edge is the 95th percentile by rank, whatever their shape.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::guard::{Forecast, Way};
@@ -23,6 +23,12 @@ const OWN_MIDDLE: usize = 3;
 
 /// From so many figures on, the farthest is not taken at its word.
 const SEES_FREAKS: usize = 6;
+
+/// From fewer figures than [`ENOUGH`], nothing is foreseen to take more than twice as long as the longest of them, or as it
+/// was declared to take; in logarithms. From one figure the edge is mostly a guess at how much such things vary, which
+/// grows with the square of how far the figure is from what was declared: it may be longer than any window. What takes
+/// twice as long as it ever has, and as anybody expected, is rather amiss than slow.
+const AT_MOST_LONGER: i64 = 1 << DIGITS;
 
 /// How long one proved action took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,39 +47,52 @@ pub struct Sample {
     pub at: Time,
 }
 
+impl Sample {
+    /// Which way it went, if it went any.
+    fn way(&self) -> Option<(ActionKind, Option<&GroupName>, &NodeName, Option<&NodeName>)> {
+        Some((self.kind, self.group.as_ref(), self.from.as_ref()?, self.to.as_ref()))
+    }
+}
+
 /// How long actions will take on the cluster of these samples, oldest first, given what its manifest declares.
 ///
 /// Each kind of action starts from what is declared, each group from its kind, and each way from its group: from one
-/// node to another, or on one node.
+/// node to another, or on one node. What something starts from is what the others of its kind say: no figure counts twice.
 pub fn forecast(declared: &BTreeMap<ActionKind, Spread>, samples: &[Sample]) -> Forecast {
-    let mut by_kind: BTreeMap<ActionKind, Vec<Duration>> = BTreeMap::new();
-    let mut by_group: BTreeMap<(ActionKind, GroupName), Vec<Duration>> = BTreeMap::new();
-    let mut by_way: BTreeMap<Way, Vec<Duration>> = BTreeMap::new();
-    let mut figures: BTreeMap<ActionKind, u32> = BTreeMap::new();
-    for Sample { kind, group, from, to, took, .. } in samples {
-        *figures.entry(*kind).or_default() += 1;
-        by_kind.entry(*kind).or_default().push(*took);
-        if let Some(group) = group {
-            by_group.entry((*kind, group.clone())).or_default().push(*took);
-        }
-        if let Some(from) = from {
-            let way = Way { kind: *kind, group: group.clone(), from: from.clone(), to: to.clone() };
-            by_way.entry(way).or_default().push(*took);
-        }
-    }
-    let mut learned = Forecast { by_kind: declared.clone(), figures, ..Forecast::default() };
-    for (kind, took) in by_kind {
+    let took = |of: &dyn Fn(&Sample) -> bool| -> Vec<Duration> {
+        samples.iter().filter(|sample| of(sample)).map(|sample| sample.took).collect()
+    };
+    let of_kind = |kind: ActionKind, but: &dyn Fn(&Sample) -> bool| {
         let prior = declared.get(&kind).copied().unwrap_or(Forecast::UNKNOWN);
-        learned.by_kind.insert(kind, spread(prior, &took));
+        spread(prior, &took(&|sample| sample.kind == kind && !but(sample)))
+    };
+    let of_group = |kind: ActionKind, group: &GroupName, but: &dyn Fn(&Sample) -> bool| {
+        let is_its = |sample: &Sample| sample.group.as_ref() == Some(group);
+        let prior = of_kind(kind, &is_its);
+        spread(prior, &took(&|sample| sample.kind == kind && is_its(sample) && !but(sample)))
+    };
+    let all = |_: &Sample| false;
+    let mut learned = Forecast { by_kind: declared.clone(), ..Forecast::default() };
+    for sample in samples {
+        *learned.figures.entry(sample.kind).or_default() += 1;
     }
-    for (key, took) in by_group {
-        let prior = learned.by_kind.get(&key.0).copied().unwrap_or(Forecast::UNKNOWN);
-        learned.by_group.insert(key, spread(prior, &took));
+    for kind in learned.figures.keys() {
+        learned.by_kind.insert(*kind, of_kind(*kind, &all));
     }
-    for (way, took) in by_way {
-        let group = way.group.as_ref().and_then(|group| learned.by_group.get(&(way.kind, group.clone())));
-        let prior = group.or_else(|| learned.by_kind.get(&way.kind)).copied().unwrap_or(Forecast::UNKNOWN);
-        learned.by_way.insert(way, spread(prior, &took));
+    let groups: BTreeSet<_> = samples.iter().filter_map(|sample| Some((sample.kind, sample.group.as_ref()?))).collect();
+    for (kind, group) in groups {
+        learned.by_group.insert((kind, group.clone()), of_group(kind, group, &all));
+    }
+    let ways: BTreeSet<_> = samples.iter().filter_map(Sample::way).collect();
+    for way in ways {
+        let is_its = |sample: &Sample| sample.way() == Some(way);
+        let (kind, group, from, to) = way;
+        let prior = match group {
+            Some(group) => of_group(kind, group, &is_its),
+            None => of_kind(kind, &is_its),
+        };
+        let way = Way { kind, group: group.cloned(), from: from.clone(), to: to.cloned() };
+        learned.by_way.insert(way, spread(prior, &took(&is_its)));
     }
     learned
 }
@@ -96,7 +115,10 @@ pub fn spread(prior: Spread, took: &[Duration]) -> Spread {
         middle_of(&figures)
     };
     let edge = if figures.len() < ENOUGH {
-        middle.saturating_add(above(middle, logarithm(prior.p95).saturating_sub(declared).max(0), &figures))
+        let expected = logarithm(prior.p95);
+        let longest = figures.last().copied().unwrap_or(middle).max(expected);
+        let edge = middle.saturating_add(above(middle, expected.saturating_sub(declared).max(0), &figures));
+        edge.min(longest + AT_MOST_LONGER).max(middle)
     } else {
         // Of n figures and the next one, each is as likely as the others to be the largest.
         let rank = ((figures.len() + 1) * 95).div_ceil(100);

@@ -96,8 +96,52 @@ fn roles_directions_and_nodes_are_told_apart_and_what_is_new_starts_from_what_is
     assert_eq!(handoff("MBX3", "A", "B"), forecast.by_kind[&ActionKind::Handoff].median, "a new group is its kind's");
     let install = |node: &str| forecast.on(ActionKind::Install, &node.into()).map(|spread| spread.median);
     assert_eq!((install("A"), install("B")), (Some(s(600)), Some(s(1200))));
-    assert_eq!(forecast.figures, BTreeMap::from([(ActionKind::Handoff, 60), (ActionKind::Install, 40)]));
     assert_eq!(forecast.by_kind[&ActionKind::Stage], DECLARED, "what was never done is what was declared");
+}
+
+#[test]
+fn a_figure_counts_once_however_few_there_are() {
+    let declared = BTreeMap::from([(ActionKind::Install, DECLARED), (ActionKind::Handoff, DECLARED)]);
+    let install = |node, took| sample(ActionKind::Install, None, (node, None), s(took));
+    let alone = forecast(&declared, &[install("A", 400)]);
+    let on = |forecast: &Forecast, node: &str| forecast.on(ActionKind::Install, &node.into()).unwrap();
+    assert_eq!(on(&alone, "A"), spread(DECLARED, &[s(400)]), "the only one there is tells nothing beside itself");
+    assert_eq!(on(&alone, "B"), spread(DECLARED, &[s(400)]));
+    let both = forecast(&declared, &[install("A", 400), install("B", 70)]);
+    assert_eq!(on(&both, "A"), spread(spread(DECLARED, &[s(70)]), &[s(400)]), "what others took, and then its own");
+    assert_eq!(both.figures, BTreeMap::from([(ActionKind::Install, 2)]));
+
+    let handoff = |group, to, took| sample(ActionKind::Handoff, Some(group), ("A", Some(to)), s(took));
+    let learned = forecast(&declared, &[handoff("MBX1", "B", 400), handoff("MBX1", "C", 70), handoff("MBX2", "B", 90)]);
+    let prior = spread(spread(DECLARED, &[s(90)]), &[s(70)]);
+    let way = |to: &str| {
+        let (group, to) = (Some("MBX1".into()), Some(to.into()));
+        learned.by_way[&Way { kind: ActionKind::Handoff, group, from: "A".into(), to }]
+    };
+    assert_eq!(way("B"), spread(prior, &[s(400)]));
+    assert_eq!(
+        learned.by_group[&(ActionKind::Handoff, "MBX1".into())],
+        spread(spread(DECLARED, &[s(90)]), &[s(400), s(70)])
+    );
+}
+
+/// Nine minutes are declared, at most sixteen; one install takes two hours.
+#[test]
+fn few_figures_foresee_no_more_than_twice_the_longest_of_them() {
+    let declared = Spread { median: s(9 * 60), p95: s(16 * 60) };
+    let samples = [sample(ActionKind::Install, None, ("A", None), s(7200))];
+    let learned = forecast(&BTreeMap::from([(ActionKind::Install, declared)]), &samples);
+    for node in ["A", "B"] {
+        let known = learned.on(ActionKind::Install, &node.into()).unwrap();
+        let twice = 2 * s(7200);
+        assert!(known.p95 > s(7200) && known.p95 < twice + s(1), "{node}: {known:?}");
+    }
+    // What was declared to take long may take twice as long as that.
+    let long = spread(Spread { median: s(60), p95: s(7200) }, &[s(60)]);
+    assert!(long.p95 > s(7200) && long.p95 < 2 * s(7200) + s(1), "{long:?}");
+    // Declaring what it takes narrows it again.
+    let known = spread(Spread { median: s(7200), p95: s(9000) }, &[s(7200)]);
+    assert!(known.p95 < s(10_000), "{known:?}");
 }
 
 // === In simulation ===
