@@ -6,7 +6,7 @@
 //! it: one freak moves neither. From few figures nobody can tell either well, and the edge is wider for it, within limits.
 //! Once there are enough, the edge is the 95th percentile by rank, whatever their shape.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::guard::{Forecast, Way};
@@ -59,40 +59,47 @@ impl Sample {
 /// Each kind of action starts from what is declared, each group from its kind, and each way from its group: from one
 /// node to another, or on one node. What something starts from is what the others of its kind say: no figure counts twice.
 pub fn forecast(declared: &BTreeMap<ActionKind, Spread>, samples: &[Sample]) -> Forecast {
-    let took = |of: &dyn Fn(&Sample) -> bool| -> Vec<Duration> {
-        samples.iter().filter(|sample| of(sample)).map(|sample| sample.took).collect()
+    let mut by_kind: BTreeMap<ActionKind, Vec<&Sample>> = BTreeMap::new();
+    let mut by_group: BTreeMap<(ActionKind, &GroupName), Vec<&Sample>> = BTreeMap::new();
+    let mut by_way: BTreeMap<_, Vec<&Sample>> = BTreeMap::new();
+    for sample in samples {
+        by_kind.entry(sample.kind).or_default().push(sample);
+        if let Some(group) = &sample.group {
+            by_group.entry((sample.kind, group)).or_default().push(sample);
+        }
+        if let Some(way) = sample.way() {
+            by_way.entry(way).or_default().push(sample);
+        }
+    }
+    let took = |samples: &[&Sample], is_other: &dyn Fn(&Sample) -> bool| -> Vec<Duration> {
+        samples.iter().filter(|sample| !is_other(sample)).map(|sample| sample.took).collect()
     };
     let of_kind = |kind: ActionKind, but: &dyn Fn(&Sample) -> bool| {
         let prior = declared.get(&kind).copied().unwrap_or(Forecast::UNKNOWN);
-        spread(prior, &took(&|sample| sample.kind == kind && !but(sample)))
-    };
-    let of_group = |kind: ActionKind, group: &GroupName, but: &dyn Fn(&Sample) -> bool| {
-        let is_its = |sample: &Sample| sample.group.as_ref() == Some(group);
-        let prior = of_kind(kind, &is_its);
-        spread(prior, &took(&|sample| sample.kind == kind && is_its(sample) && !but(sample)))
+        spread(prior, &by_kind.get(&kind).map(|of| took(of, but)).unwrap_or_default())
     };
     let all = |_: &Sample| false;
     let mut learned = Forecast { by_kind: declared.clone(), ..Forecast::default() };
-    for sample in samples {
-        *learned.figures.entry(sample.kind).or_default() += 1;
-    }
-    for kind in learned.figures.keys() {
+    for (kind, of) in &by_kind {
+        learned.figures.insert(*kind, u32::try_from(of.len()).unwrap_or(u32::MAX));
         learned.by_kind.insert(*kind, of_kind(*kind, &all));
     }
-    let groups: BTreeSet<_> = samples.iter().filter_map(|sample| Some((sample.kind, sample.group.as_ref()?))).collect();
-    for (kind, group) in groups {
-        learned.by_group.insert((kind, group.clone()), of_group(kind, group, &all));
+    let mut before_group = BTreeMap::new();
+    for ((kind, group), of) in &by_group {
+        let prior = of_kind(*kind, &|sample| sample.group.as_ref() == Some(*group));
+        before_group.insert((*kind, *group), prior);
+        learned.by_group.insert((*kind, (*group).clone()), spread(prior, &took(of, &all)));
     }
-    let ways: BTreeSet<_> = samples.iter().filter_map(Sample::way).collect();
-    for way in ways {
-        let is_its = |sample: &Sample| sample.way() == Some(way);
-        let (kind, group, from, to) = way;
-        let prior = match group {
-            Some(group) => of_group(kind, group, &is_its),
+    for (way, its) in &by_way {
+        let is_its = |sample: &Sample| sample.way() == Some(*way);
+        let (kind, group, from, to) = *way;
+        let of_group = group.and_then(|group| Some((before_group.get(&(kind, group))?, by_group.get(&(kind, group))?)));
+        let prior = match of_group {
+            Some((prior, of)) => spread(*prior, &took(of, &is_its)),
             None => of_kind(kind, &is_its),
         };
         let way = Way { kind, group: group.cloned(), from: from.clone(), to: to.cloned() };
-        learned.by_way.insert(way, spread(prior, &took(&is_its)));
+        learned.by_way.insert(way, spread(prior, &took(its, &all)));
     }
     learned
 }
