@@ -7,9 +7,8 @@ use clap::ValueEnum;
 
 use super::args::{From, Global, duration, person};
 use super::{Exit, UsageError, ask, live, load};
-use crate::desired::Cluster;
 use crate::door::Request;
-use crate::model::{ClusterName, GroupName, NodeName, Time, Waivable, WaivedAction, WaivedFor, Waiver, time};
+use crate::model::{ClusterName, GroupName, NodeName, Time, Waivable, WaivedAction, Waiver, time};
 use crate::record::{Entry, EntryKind, OpenMode, Store};
 
 /// Waive a rule for one node or role and one action, for a while.
@@ -83,7 +82,7 @@ impl ValueEnum for Waivable {
 
 impl ValueEnum for WaivedAction {
     fn value_variants<'a>() -> &'a [Self] {
-        &[WaivedAction::Install, WaivedAction::Handoff]
+        Self::ALL
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
@@ -104,8 +103,8 @@ impl Waive {
             bail!("{} could not be looked at", self.cluster);
         };
         let now = *now;
-        let subject = self.subject(desired)?;
-        let Self { cluster, rule, action, why, end, .. } = self;
+        let Self { cluster, rule, subject, action, why, end, .. } = self;
+        let subject = desired.waived_for(subject.node, subject.group, action).map_err(UsageError)?;
         let by = person();
         let until = match (end.lasts, end.until) {
             (Some(lasts), _) => time::later(now, lasts),
@@ -141,26 +140,4 @@ impl Waive {
         ask::done(global, cluster.as_str(), done, None)?;
         Ok(Exit::Done)
     }
-
-    fn subject(&self, desired: &Cluster) -> anyhow::Result<WaivedFor> {
-        let none = |what: &str, name: &str, known: String| {
-            UsageError(format!("{} has no {what} {name}; it has {known}", desired.name)).into()
-        };
-        match (&self.subject.node, &self.subject.group) {
-            (Some(node), _) if desired.nodes.contains_key(node) => Ok(WaivedFor::Node(node.clone())),
-            (Some(node), _) => Err(none("node", node.as_str(), names(desired.nodes.keys()))),
-            (None, Some(group)) if !desired.groups.contains_key(group) => {
-                Err(none("group", group.as_str(), names(desired.groups.keys())))
-            }
-            (None, Some(_)) if self.action == WaivedAction::Install => {
-                Err(UsageError("a group is not installed on: name the node, or --action handoff".into()).into())
-            }
-            (None, Some(group)) => Ok(WaivedFor::Group(group.clone())),
-            (None, None) => Err(UsageError("for whom? --node NAME or --group NAME".into()).into()),
-        }
-    }
-}
-
-fn names<T: ToString>(names: impl Iterator<Item = T>) -> String {
-    names.map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }

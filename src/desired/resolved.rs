@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::window::Window;
 use crate::model::{
-    ClusterName, GroupName, HandoffStyle, NodeName, NodeRef, PolicyName, Rollup, RollupName, Spread, Waiver,
+    ClusterName, GroupName, HandoffStyle, NodeName, NodeRef, PolicyName, Rollup, RollupName, Spread, WaivedAction,
+    WaivedFor, Waiver,
 };
 use crate::observed::GroupKind;
 
@@ -427,6 +428,35 @@ pub struct StopDocument {
 }
 
 impl Cluster {
+    /// For whom a rule is waived by command: one node or one role that is declared, and for an action on it.
+    ///
+    /// # Errors
+    /// There is none, or no such thing, or no such action on it, in words.
+    pub fn waived_for(
+        &self,
+        node: Option<NodeName>,
+        group: Option<GroupName>,
+        action: WaivedAction,
+    ) -> Result<WaivedFor, String> {
+        let names = |names: Vec<&str>| names.join(", ");
+        match (node, group) {
+            (Some(node), None) if self.nodes.contains_key(&node) => Ok(WaivedFor::Node(node)),
+            (Some(node), None) => {
+                let known = names(self.nodes.keys().map(NodeName::as_str).collect());
+                Err(format!("{} has no node {node}; it has {known}", self.name))
+            }
+            (None, Some(group)) if !self.groups.contains_key(&group) => {
+                let known = names(self.groups.keys().map(GroupName::as_str).collect());
+                Err(format!("{} has no group {group}; it has {known}", self.name))
+            }
+            (None, Some(_)) if action == WaivedAction::Install => {
+                Err("a group is not installed on: name the node, or waive it for the action handoff".into())
+            }
+            (None, Some(group)) => Ok(WaivedFor::Group(group)),
+            (None, None) | (Some(_), Some(_)) => Err("for whom? either a node or a group".into()),
+        }
+    }
+
     /// Whether it may be acted on, and not only looked at.
     pub fn acts(&self) -> bool {
         self.mode == Mode::Act

@@ -45,6 +45,11 @@ pub enum WaivedAction {
     Handoff,
 }
 
+impl WaivedAction {
+    /// All of them.
+    pub const ALL: &[WaivedAction] = &[WaivedAction::Install, WaivedAction::Handoff];
+}
+
 /// For whom the rule is waived.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

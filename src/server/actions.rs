@@ -17,7 +17,7 @@ use super::App;
 use super::answer::{Problem, document};
 use crate::door::{Request, Scope};
 use crate::model::time::later;
-use crate::model::{ClusterName, NodeName};
+use crate::model::{ClusterName, GroupName, NodeName, Time, Waivable, WaivedAction, Waiver};
 use crate::output::{Clusters, Commanded};
 
 /// A name is no longer than this, in bytes; a reason no longer than that.
@@ -61,6 +61,46 @@ pub(super) struct Go {
     pub node: Option<NodeName>,
 }
 
+/// `POST /api/v1/clusters/{name}/waive`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Waive {
+    /// Which rule.
+    pub rule: Waivable,
+    /// For which action.
+    pub action: WaivedAction,
+    /// For this node.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub node: Option<NodeName>,
+    /// For this role.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<GroupName>,
+    /// For how long.
+    pub for_seconds: u32,
+    /// Why: shown wherever the waiver acts.
+    pub why: String,
+    /// Who waives it.
+    pub by: String,
+}
+
+/// `POST /api/v1/clusters/{name}/lift-waiver`
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct LiftWaiver {
+    /// Which rule.
+    pub rule: Waivable,
+    /// For which action.
+    pub action: WaivedAction,
+    /// For this node.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub node: Option<NodeName>,
+    /// For this role.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<GroupName>,
+    /// Who takes it back.
+    pub by: String,
+}
+
 /// `POST /api/v1/stop`
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -85,6 +125,14 @@ pub(super) struct GoMany {
     pub labels: BTreeMap<String, String>,
 }
 
+/// What is waived, and for whom: a node or a role.
+pub(super) struct What {
+    pub rule: Waivable,
+    pub action: WaivedAction,
+    pub node: Option<NodeName>,
+    pub group: Option<GroupName>,
+}
+
 type Body<T> = Result<Json<T>, JsonRejection>;
 
 /// The API's part of it.
@@ -93,6 +141,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/v1/clusters/{name}/approve", post(approve))
         .route("/api/v1/clusters/{name}/stop", post(stop))
         .route("/api/v1/clusters/{name}/go", post(go))
+        .route("/api/v1/clusters/{name}/waive", post(waive))
+        .route("/api/v1/clusters/{name}/lift-waiver", post(lift_waiver))
         .route("/api/v1/stop", post(stop_many))
         .route("/api/v1/go", post(go_many))
 }
@@ -112,6 +162,22 @@ async fn stop(State(app): State<App>, Path(name): Path<String>, body: Body<Stop>
 async fn go(State(app): State<App>, Path(name): Path<String>, body: Body<Go>) -> Result<Response, Problem> {
     let Go { by, node } = read(body)?;
     let done = app.go(scope(&name, node), &by).await?;
+    Ok(commanded(name, done, None))
+}
+
+async fn waive(State(app): State<App>, Path(name): Path<String>, body: Body<Waive>) -> Result<Response, Problem> {
+    let Waive { rule, action, node, group, for_seconds, why, by } = read(body)?;
+    let done = app.waive(&name, What { rule, action, node, group }, for_seconds, why, &by).await?;
+    Ok(commanded(name, done, None))
+}
+
+async fn lift_waiver(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    body: Body<LiftWaiver>,
+) -> Result<Response, Problem> {
+    let LiftWaiver { rule, action, node, group, by } = read(body)?;
+    let done = app.lift_waiver(&name, What { rule, action, node, group }, &by).await?;
     Ok(commanded(name, done, None))
 }
 
@@ -157,11 +223,33 @@ impl App {
         self.ask(request).await
     }
 
+    /// Waives a rule for a while.
+    pub async fn waive(&self, name: &str, what: What, seconds: u32, why: String, by: &str) -> Result<String, Problem> {
+        if seconds == 0 {
+            return Err(unclear("a waiver lasts for a second at least".to_owned()));
+        }
+        let until = later(self.0.published.now(), Duration::from_secs(seconds.into()));
+        let waiver = self.waiver(name, what, reason(why)?, until, person(by)?)?;
+        self.ask(Request::Waive { cluster: ClusterName::new(name), waiver }).await
+    }
+
+    /// Takes a waiver by command back.
+    pub async fn lift_waiver(&self, name: &str, what: What, by: &str) -> Result<String, Problem> {
+        let by = person(by)?;
+        let waiver = self.waiver(name, what, String::new(), self.0.published.now(), by.clone())?;
+        self.ask(Request::LiftWaiver { cluster: ClusterName::new(name), waiver, by }).await
+    }
+
+    fn waiver(&self, name: &str, what: What, why: String, until: Time, by: String) -> Result<Waiver, Problem> {
+        let (_, view) = self.0.view(name)?;
+        let What { rule, action, node, group } = what;
+        let subject = view.desired.waived_for(node, group, action).map_err(unclear)?;
+        Ok(Waiver { rule, subject, action, why, until, by })
+    }
+
     /// Pulls the stop cord.
     pub async fn stop(&self, scope: Scope, why: String, by: &str) -> Result<String, Problem> {
-        if why.trim().is_empty() || why.len() > LONGEST_REASON {
-            return Err(unclear(format!("`why` says why, in at most {LONGEST_REASON} bytes")));
-        }
+        let why = reason(why)?;
         self.is_managed(&scope)?;
         self.ask(Request::Stop { scope, why, by: person(by)? }).await
     }
@@ -204,6 +292,13 @@ pub(super) fn person(by: &str) -> Result<String, Problem> {
     Ok(format!("{by} (http)"))
 }
 
-fn unclear(why: String) -> Problem {
+fn reason(why: String) -> Result<String, Problem> {
+    if why.trim().is_empty() || why.len() > LONGEST_REASON {
+        return Err(unclear(format!("`why` says why, in at most {LONGEST_REASON} bytes")));
+    }
+    Ok(why)
+}
+
+pub(super) fn unclear(why: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, why)
 }

@@ -85,6 +85,18 @@ const OPERATIONS: &[Operation] = &[
     change("/api/v1/clusters/{name}/stop", "Pull its stop cord.", of::<actions::Stop>, &[404, 409, 503]),
     change("/api/v1/clusters/{name}/go", "Lift its stop cord.", of::<actions::Go>, &[404, 409, 503]),
     change(
+        "/api/v1/clusters/{name}/waive",
+        "Waive a rule that costs patience, for one node or role and one action, for a while.",
+        of::<actions::Waive>,
+        &[404, 409, 503],
+    ),
+    change(
+        "/api/v1/clusters/{name}/lift-waiver",
+        "Take such a waiver back.",
+        of::<actions::LiftWaiver>,
+        &[404, 409, 503],
+    ),
+    change(
         "/api/v1/stop",
         "Pull the stop cord of all clusters, or of those with labels.",
         of::<actions::StopMany>,

@@ -22,7 +22,7 @@ use super::answer::Problem;
 use super::session::Session;
 use super::{App, Inner, actions};
 use crate::door::Scope;
-use crate::model::{ClusterName, Time};
+use crate::model::{ClusterName, Time, Waivable, WaivedAction};
 use crate::output::{Outlook, Status};
 use words::{Row, Word, stamp};
 
@@ -72,6 +72,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/clusters/{name}/approve", post(approve))
         .route("/clusters/{name}/stop", post(stop))
         .route("/clusters/{name}/go", post(go))
+        .route("/clusters/{name}/waive", post(waive))
+        .route("/clusters/{name}/lift-waiver", post(lift_waiver))
         .route("/stop", post(stop))
         .route("/go", post(go))
         .route("/sign-in", get(ask_who).post(sign_in))
@@ -172,6 +174,43 @@ struct Sent {
     why: String,
     #[serde(default)]
     hash: String,
+    /// For how long; empty for as long as it takes.
+    #[serde(default)]
+    hours: String,
+    #[serde(default)]
+    rule: String,
+    #[serde(default)]
+    action: String,
+    /// `node NAME` or `group NAME`.
+    #[serde(default)]
+    subject: String,
+}
+
+/// An hour, in seconds.
+const HOUR: u32 = 3600;
+
+impl Sent {
+    fn seconds(&self) -> Result<Option<u32>, Problem> {
+        let hours = match self.hours.trim() {
+            "" => return Ok(None),
+            hours => hours.parse::<u32>().ok().and_then(|hours| hours.checked_mul(HOUR)),
+        };
+        hours.map(Some).ok_or_else(|| actions::unclear(format!("{:?} is no number of hours", self.hours)))
+    }
+
+    /// What is waived by it.
+    fn waived(&self) -> Result<actions::What, Problem> {
+        let rule = Waivable::ALL.iter().find(|rule| rule.rule().word() == self.rule);
+        let rule = *rule.ok_or_else(|| actions::unclear(format!("{:?} is no rule that can be waived", self.rule)))?;
+        let action = WaivedAction::ALL.iter().find(|action| action.to_string() == self.action);
+        let action = *action.ok_or_else(|| actions::unclear(format!("{:?} is none of the actions", self.action)))?;
+        let (node, group) = match self.subject.split_once(' ') {
+            Some(("node", name)) => (Some(name.into()), None),
+            Some(("group", name)) => (None, Some(name.into())),
+            _ => (None, None),
+        };
+        Ok(actions::What { rule, action, node, group })
+    }
 }
 
 type Filled = Result<Form<Sent>, FormRejection>;
@@ -198,7 +237,37 @@ async fn approve(
 ) -> Response {
     let outcome = async {
         let (session, sent) = app.sender(&headers, uri.path(), filled)?;
-        app.approve(&name, sent.hash, &session.by, None).await
+        let seconds = sent.seconds()?;
+        app.approve(&name, sent.hash, &session.by, seconds).await
+    };
+    app.said(&headers, &href(&name), outcome.await)
+}
+
+async fn waive(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    filled: Filled,
+) -> Response {
+    let outcome = async {
+        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
+        let (what, seconds) = (sent.waived()?, sent.seconds()?.unwrap_or_default());
+        app.waive(&name, what, seconds, sent.why, &session.by).await
+    };
+    app.said(&headers, &href(&name), outcome.await)
+}
+
+async fn lift_waiver(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    filled: Filled,
+) -> Response {
+    let outcome = async {
+        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
+        app.lift_waiver(&name, sent.waived()?, &session.by).await
     };
     app.said(&headers, &href(&name), outcome.await)
 }

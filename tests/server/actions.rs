@@ -18,6 +18,14 @@ fn everything() -> Vec<(String, Value)> {
         (format!("{CLUSTER}/approve"), json!({"hash": "0", "by": "Ann"})),
         (format!("{CLUSTER}/stop"), json!({"why": "a reason", "by": "Ann"})),
         (format!("{CLUSTER}/go"), json!({"by": "Ann"})),
+        (
+            format!("{CLUSTER}/waive"),
+            json!({"rule": "soak", "action": "Install", "node": "EXNODE2", "forSeconds": 60, "why": "a reason", "by": "Ann"}),
+        ),
+        (
+            format!("{CLUSTER}/lift-waiver"),
+            json!({"rule": "soak", "action": "Install", "node": "EXNODE2", "by": "Ann"}),
+        ),
         ("/api/v1/stop".to_owned(), json!({"why": "a reason", "by": "Ann"})),
         ("/api/v1/go".to_owned(), json!({"by": "Ann"})),
     ]
@@ -126,4 +134,37 @@ fn the_stop_cord_is_pulled_and_lifted() {
     assert_eq!(held(), Vec::<Value>::new());
     let history = client.get(&format!("{CLUSTER}/history?kind=commanded")).body;
     assert!(history.contains("Ann (http): stop") && history.contains("Bob (http): go"), "{history}");
+}
+
+/// Seen wherever it acts, for as long as was said, and taken back; and only what can be waived is.
+#[test]
+fn a_rule_is_waived_and_taken_back() {
+    let (host, client) = at_rest();
+    let waive = |body: Value| post(&client, &host, &format!("{CLUSTER}/waive"), &body);
+    let soak = json!({"rule": "soak", "action": "Install", "node": "EXNODE2", "forSeconds": 3600, "why": "vendor 4711", "by": "Ann"});
+    let with = |key: &str, value: Value| {
+        let mut body = soak.clone();
+        body[key] = value;
+        body
+    };
+    refused(&waive(with("rule", json!("active-node"))), 422, "active-node");
+    refused(&waive(with("node", json!("EX9"))), 400, "it has EXNODE1, EXNODE2");
+    refused(&waive(with("group", json!("MBX1"))), 400, "either a node or a group");
+    refused(&waive(with("node", Value::Null)), 400, "either a node or a group");
+    refused(&waive(with("forSeconds", json!(0))), 400, "a second at least");
+    refused(&waive(with("why", json!(" "))), 400, "`why`");
+    let waivers = || client.get(CLUSTER).json()["clusters"][0]["waivers"].clone();
+    assert!(waivers().is_null(), "{}", waivers());
+    let lift = json!({"rule": "soak", "action": "Install", "node": "EXNODE2", "by": "Bob"});
+    let lifted = || post(&client, &host, &format!("{CLUSTER}/lift-waiver"), &lift);
+    refused(&lifted(), 409, "not waived by command");
+
+    let answer = waive(soak.clone());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    host.until(|_| waivers()[0]["by"] == "Ann (http)");
+    assert_eq!((&waivers()[0]["rule"], &waivers()[0]["why"]), (&json!("soak"), &json!("vendor 4711")));
+    assert_eq!(lifted().status, 200);
+    host.until(|_| waivers().is_null());
+    let history = client.get(&format!("{CLUSTER}/history")).body;
+    assert!(history.contains("Ann (http)") && history.contains("Bob (http)"), "{history}");
 }

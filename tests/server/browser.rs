@@ -169,9 +169,17 @@ fn people_approve_and_stop_on_the_page() {
     browser.send(&format!("{path}/go"), &[]);
     browser.until_shown("Done");
     browser.go(&format!("http://{}{path}", client.at));
+    let waiver = [("rule", "soak"), ("subject", "node EXNODE2"), ("action", "Install"), ("why", "vendor 4711")];
+    browser.send(&format!("{path}/waive"), &waiver);
+    browser.until_shown("Done");
+    browser.go(&format!("http://{}{path}", client.at));
+    browser.until_shown("soak of EXNODE2 for Install, until");
+    browser.send(&format!("{path}/lift-waiver"), &[]);
+    browser.until_shown("Done");
+    browser.go(&format!("http://{}{path}", client.at));
     // It comes by itself, when the plan is held by nothing else.
     browser.until_shown("Approve 1 handoff");
-    browser.send(&format!("{path}/approve"), &[]);
+    browser.send(&format!("{path}/approve"), &[("hours", "4")]);
     browser.until_shown("approved: 1 handoff(s)");
     browser.go(&format!("http://{}{path}", client.at));
     browser.until_shown("up to date");

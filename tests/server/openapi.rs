@@ -95,5 +95,5 @@ fn the_description_is_true() {
             }
         }
     }
-    assert_eq!(asked, 14);
+    assert_eq!(asked, 16);
 }

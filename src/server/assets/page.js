@@ -19,7 +19,8 @@
 
   // Not under somebody's hands.
   const inUse = (part) => part.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(document.activeElement.tagName)
-    || [...part.querySelectorAll("input:not([type=hidden])")].some((input) => input.value !== input.defaultValue);
+    || [...part.querySelectorAll("input:not([type=hidden])")].some((input) => input.value !== input.defaultValue)
+    || [...part.querySelectorAll("option")].some((option) => option.selected !== option.defaultSelected);
 
   function put(fresh) {
     for (const part of document.querySelectorAll("[data-live]")) {

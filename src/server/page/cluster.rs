@@ -6,9 +6,10 @@ use super::Frame;
 use super::timeline::{self, Timeline};
 use super::words::{Row, Word, by_urgency, group, node, seconds, stamp, standing};
 use crate::model::time::between;
+use crate::model::{Waivable, WaivedAction};
 use crate::output::{
     Decision, Duty, Group, Handoffs, HistoryEntry, Hold, InCharge, Node, Observed, PausedBy, Planned, ReleaseKind,
-    Spread, Status, Step,
+    Spread, Status, Step, SubjectKind, Waiver,
 };
 use crate::server::Inner;
 use crate::server::answer::Problem;
@@ -41,6 +42,11 @@ pub(super) struct Page {
     windows: Vec<String>,
     roles: Vec<String>,
     unknown: Vec<String>,
+    waivers: Vec<WaiverWords>,
+    /// What may be waived, for which actions, and for whom.
+    waivable: Vec<String>,
+    waived_actions: Vec<String>,
+    subjects: Vec<String>,
     timeline: Option<Timeline>,
     history: Vec<Line>,
 }
@@ -50,6 +56,16 @@ struct Paths {
     approve: String,
     stop: String,
     go: String,
+    waive: String,
+    lift: String,
+}
+
+/// A waiver that is in force.
+struct WaiverWords {
+    words: String,
+    rule: String,
+    action: String,
+    subject: String,
 }
 
 struct HoldWords {
@@ -109,7 +125,13 @@ pub(super) fn page(inner: &Inner, name: &str, frame: Frame) -> Result<Page, Prob
     Ok(Page {
         frame,
         name: cluster.to_string(),
-        paths: Paths { approve: to("approve"), stop: to("stop"), go: to("go") },
+        paths: Paths {
+            approve: to("approve"),
+            stop: to("stop"),
+            go: to("go"),
+            waive: to("waive"),
+            lift: to("lift-waiver"),
+        },
         row: Row::new(&status, now),
         handoffs: status.handoffs.as_ref().map_or_else(|| "unknown".to_owned(), handoffs),
         charge: charge(&status),
@@ -141,12 +163,36 @@ pub(super) fn page(inner: &Inner, name: &str, frame: Frame) -> Result<Page, Prob
             .map(|role| format!("Outage of {}: {}.", role.name, spread(role.predicted_outage_seconds)))
             .collect(),
         unknown: observed.as_ref().map(unknown).unwrap_or_default(),
+        waivers: status.waivers.iter().map(WaiverWords::from).collect(),
+        waivable: Waivable::ALL.iter().map(|rule| rule.rule().to_string()).collect(),
+        waived_actions: WaivedAction::ALL.iter().map(ToString::to_string).collect(),
+        subjects: view
+            .desired
+            .nodes
+            .keys()
+            .map(|node| format!("node {node}"))
+            .chain(view.desired.groups.keys().map(|group| format!("group {group}")))
+            .collect(),
         timeline: timeline::timeline(|from, to| view.openings(from, to), entries, planned.as_ref(), now),
         history: recorded.map_or_else(
             |problem| vec![Line::missing(problem)],
             |entries| entries.iter().rev().filter(|entry| is_told(entry)).map(Line::from).collect(),
         ),
     })
+}
+
+impl From<&Waiver> for WaiverWords {
+    fn from(waiver: &Waiver) -> Self {
+        let Waiver { rule, kind, name, action, why, until, by } = waiver;
+        let (rule, action) = (rule.rule().to_string(), action.to_string());
+        let kind = if *kind == SubjectKind::Group { "group" } else { "node" };
+        Self {
+            words: format!("{rule} of {name} for {action}, until {} by {by}: {why}", stamp(*until)),
+            rule,
+            action,
+            subject: format!("{kind} {name}"),
+        }
+    }
 }
 
 /// Whether a person's approval of the plan would release something.
