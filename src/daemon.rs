@@ -15,7 +15,7 @@ mod report;
 mod supervisor;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -394,20 +394,31 @@ impl Daemon<'_> {
                 changes.extend(left.map(|a| Change::Approval(entry.cluster.clone(), a)));
             }
         }
+        // With the lines that tell of it, or a kill in between would forget a handoff that they prove.
+        let names: BTreeSet<&ClusterName> = entries.iter().map(|entry| &entry.cluster).collect();
+        let ledgers: Vec<_> = names.into_iter().filter_map(|name| Some((name.clone(), self.ledger(name)?))).collect();
+        changes.extend(ledgers.iter().cloned().map(|(name, roll)| Change::Roll(name, roll)));
         self.store.write(&changes).map_err(|e| chain(&e))?;
+        self.rolls.extend(ledgers);
         self.learn(entries);
         Ok(())
     }
 
     /// Keeps the ledger of the present roll, where it has changed.
     fn keep_roll(&mut self, name: &ClusterName) {
-        let Some(roll) = self.fleet.turn(name).and_then(|t| t.memory.roll.clone()) else { return };
-        let kept = Roll { started: roll.started, ended: roll.finished, counts: roll.counts, uncounted: roll.uncounted };
-        if self.rolls.get(name) != Some(&kept) {
+        if let Some(roll) = self.ledger(name) {
             // A ledger that cannot be written is written at the next change; nothing but counts hangs on it.
-            let _ = self.store.write(&[Change::Roll(name.clone(), kept.clone())]);
-            self.rolls.insert(name.clone(), kept);
+            let _ = self.store.write(&[Change::Roll(name.clone(), roll.clone())]);
+            self.rolls.insert(name.clone(), roll);
         }
+    }
+
+    /// The ledger of the present roll, if the record has another.
+    fn ledger(&self, name: &ClusterName) -> Option<Roll> {
+        let roll = self.fleet.turn(name)?.memory.roll.as_ref()?;
+        let uncounted = roll.uncounted.clone();
+        let now = Roll { started: roll.started, ended: roll.finished, counts: roll.counts, uncounted };
+        (self.rolls.get(name) != Some(&now)).then_some(now)
     }
 
     /// Ends between two effects: what is under way in the clusters goes on there, and the next daemon adopts it.

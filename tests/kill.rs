@@ -1,6 +1,7 @@
 //! The daemon may be killed between any two effects of its loop, and started again with its state folder or without,
 //! here or on another host: the same handoffs, nothing violated, nothing left behind, every node updated.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use rollward::drivers::simulator::Hand;
 use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::{Approval, RuleSet};
 use rollward::model::time::later;
-use rollward::model::{ClusterName, Holder, RuleName};
+use rollward::model::{Action, ClusterName, Holder, RuleName};
+use rollward::record::{Change, Entry, EntryKind, OpenMode, Roll, Store};
 use rollward::simulate::{LIMIT, RunEnd, look_back, open, to_the_end};
 
 use crate::estates::{self, CCR, SCC};
@@ -63,6 +65,11 @@ fn a_kill_at_any_effect_changes_nothing() {
                 assert_eq!(end.violations, Vec::<String>::new(), "{what}");
                 assert_eq!(end.leaks, Vec::<String>::new(), "{what}");
                 assert_eq!(end.handoffs, undisturbed.handoffs, "{what}: {end:#?}");
+                if then == Then::WithItsState {
+                    let rolls = simulated.fleet.turns().filter_map(|(_, turn)| turn.memory.roll.as_ref());
+                    let spent: u32 = rolls.map(|roll| roll.counts.spent).sum();
+                    assert_eq!(u64::from(spent), u64::from(end.handoffs), "{what}: told to have been spent");
+                }
             }
         }
     }
@@ -164,10 +171,20 @@ fn resurrect(simulated: &mut Simulated, desired: &Arc<Desired>, then: Then, dead
     match then {
         Then::WithoutState => simulated.restart(),
         Then::WithItsState => {
+            let home = tempfile::tempdir().expect("a folder");
+            let store = Store::open(home.path(), OpenMode::Write).expect("a record");
+            let lines = recorded(&simulated.journal);
+            store.write(&lines).expect("it can be written");
+            let rolls = store.rolls().expect("it can be read");
             simulated.restart();
             for (name, approvals) in approvals {
-                if let Some(turn) = simulated.fleet.turn_mut(&name) {
-                    turn.history.approvals = approvals;
+                let Some(turn) = simulated.fleet.turn_mut(&name) else { continue };
+                turn.history.approvals = approvals;
+                let Some(roll) = rolls.get(&name) else { continue };
+                turn.memory.roll = Some(roll.into());
+                if roll.ended.is_none() {
+                    let begun = store.begun(&name, roll.started).expect("it can be read");
+                    turn.memory.begun = begun.into_iter().map(Into::into).collect();
                 }
             }
         }
@@ -176,6 +193,29 @@ fn resurrect(simulated: &mut Simulated, desired: &Arc<Desired>, then: Then, dead
             *simulated = Simulated::new(Arc::clone(desired), worlds, Holder::from("another host"), RuleSet::ALL);
         }
     }
+}
+
+/// What a daemon writes of such a journal: its lines, and with those that prove a handoff the ledger of their roll.
+fn recorded(journal: &[Entry]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut rolls: BTreeMap<ClusterName, Roll> = BTreeMap::new();
+    for entry in journal {
+        changes.push(Change::from(entry.clone()));
+        match &entry.what {
+            EntryKind::RollStarted { counts } => {
+                let roll = Roll { started: entry.at, ended: None, counts: *counts, uncounted: BTreeSet::new() };
+                rolls.insert(entry.cluster.clone(), roll);
+            }
+            EntryKind::Outcome { action: Action::Handoff { .. }, failure: None, .. } => {
+                let roll = rolls.get_mut(&entry.cluster).expect("it is of a roll");
+                roll.counts.spent += 1;
+                roll.counts.planned = roll.counts.planned.saturating_sub(1);
+                changes.push(Change::Roll(entry.cluster.clone(), roll.clone()));
+            }
+            _ => {}
+        }
+    }
+    changes
 }
 
 fn poke(simulated: &mut Simulated, cluster: &ClusterName, deed: &str) -> Result<String, String> {

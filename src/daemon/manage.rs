@@ -91,13 +91,7 @@ impl Daemon<'_> {
         if let Some(turn) = self.fleet.turn_mut(name)
             && let Some(roll) = self.rolls.get(name)
         {
-            turn.memory.roll = Some(memory::Roll {
-                started: roll.started,
-                finished: roll.ended,
-                counts: roll.counts,
-                uncounted: roll.uncounted.clone(),
-                ..memory::Roll::default()
-            });
+            turn.memory.roll = Some(roll.into());
             turn.memory.begun = begun;
         }
     }
@@ -113,7 +107,7 @@ impl Daemon<'_> {
                 Vec::new()
             }
         };
-        begun.into_iter().map(|(action, since)| memory::Pending { action, since, late: false }).collect()
+        begun.into_iter().map(memory::Pending::from).collect()
     }
 
     fn forecast(&mut self, cluster: &Cluster) -> Forecast {

@@ -12,7 +12,7 @@ use crate::model::{Action, Claim, ClusterName, GroupName, Hold, NodeName, Time};
 use crate::observed::Observation;
 use crate::plan::Decision;
 use crate::reconcile::Wake;
-use crate::record::{EntryKind, RollCounts};
+use crate::record::{self, EntryKind, RollCounts};
 
 /// How often a claim's heartbeat is written while it is held.
 pub const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -83,6 +83,12 @@ pub struct Pending {
     pub late: bool,
 }
 
+impl From<(Action, Time)> for Pending {
+    fn from((action, since): (Action, Time)) -> Self {
+        Self { action, since, late: false }
+    }
+}
+
 /// The present roll.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roll {
@@ -102,6 +108,14 @@ pub struct Roll {
     pub recount: bool,
     /// Nodes that the count leaves out: when it was made, no step led to their targets.
     pub uncounted: BTreeSet<NodeName>,
+}
+
+impl From<&record::Roll> for Roll {
+    /// What the record knows of it.
+    fn from(roll: &record::Roll) -> Self {
+        let record::Roll { started, ended, counts, uncounted } = roll.clone();
+        Self { started, finished: ended, counts, uncounted, ..Self::default() }
+    }
 }
 
 impl Memory {

@@ -146,7 +146,9 @@ impl Turn {
                 if let Action::Handoff { group, .. } | Action::StopRole { group, .. } = action {
                     self.memory.down_since.entry(group.clone()).or_insert(now);
                 }
-                self.memory.pending.retain(|p| p.action != *action);
+                for remembered in [&mut self.memory.pending, &mut self.memory.begun] {
+                    remembered.retain(|p| p.action != *action);
+                }
                 self.memory.pending.push(Pending { action: action.clone(), since: now, late: false });
                 self.memory.trouble = None;
             }

@@ -5,7 +5,7 @@ use super::memory::Pending;
 use crate::guard::PlannedHandoff;
 use crate::model::time::{between, later, words};
 use crate::model::{Action, Phase, Time};
-use crate::observed::{Observation, Proof, effect};
+use crate::observed::{Observation, Proof, Work, effect};
 use crate::record::EntryKind;
 
 /// How an action ended.
@@ -64,7 +64,9 @@ impl Turn {
     /// come about is counted and told now; of what never was begun nobody knows more than that.
     fn note_begun(&mut self, seen: &Observation, now: Time) {
         for Pending { action, since, late } in std::mem::take(&mut self.memory.begun) {
-            let work = effect::work_of(&action, seen);
+            // What ended before it was meant to begin was an earlier try.
+            let is_its = |work: &&Work| work.ended.as_ref().is_none_or(|end| end.at >= since);
+            let work = effect::work_of(&action, seen).filter(is_its);
             let failure = match effect::proof(&action, seen, &*self.desired) {
                 Proof::Done => None,
                 Proof::Contradicted(why) if work.is_some() => Some(why),
