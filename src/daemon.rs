@@ -87,7 +87,7 @@ pub type OpenFront = Box<dyn FnOnce(Front) -> Result<String, String> + Send>;
 /// Why a daemon does not start. Everything that goes wrong later is told, and does not end it.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The manifests are wrong. Mend them; the text shows where.
+    /// The manifests leave nothing to manage, in whole sentences; what is wrong with them was told before, with its place.
     #[error("{0}")]
     Manifests(String),
     /// The state folder cannot be used, or another daemon uses it.

@@ -11,6 +11,7 @@ use rollward::fleet::simulated::{End, Simulated};
 use rollward::guard::{Approval, RuleSet};
 use rollward::model::time::later;
 use rollward::model::{Action, ClusterName, Holder, RuleName};
+use rollward::reconcile::memory;
 use rollward::record::{Change, Entry, EntryKind, OpenMode, Roll, Store};
 use rollward::simulate::{LIMIT, RunEnd, look_back, open, to_the_end};
 
@@ -181,7 +182,8 @@ fn resurrect(simulated: &mut Simulated, desired: &Arc<Desired>, then: Then, dead
                 let Some(turn) = simulated.fleet.turn_mut(&name) else { continue };
                 turn.history.approvals = approvals;
                 let Some(roll) = rolls.get(&name) else { continue };
-                turn.memory.roll = Some(roll.into());
+                let Roll { started, ended, counts, uncounted } = roll.clone();
+                turn.memory.roll = Some(memory::Roll::kept(started, ended, counts, uncounted));
                 if roll.ended.is_none() {
                     let begun = store.begun(&name, roll.started).expect("it can be read");
                     turn.memory.begun = begun.into_iter().map(Into::into).collect();

@@ -106,7 +106,7 @@ impl Run {
         };
         let report = match live::runtime()?.block_on(daemon::run(options, &mut tell)) {
             Ok(report) => report,
-            // They are drawn already, each with its place.
+            // It is whole sentences, beside what was told with its place.
             Err(RunError::Manifests(drawn)) => {
                 global.note(drawn.trim_end());
                 return Ok(Exit::Error);

@@ -8,8 +8,18 @@ use serde_json::Value;
 pub(super) const LEFT_OUT: &str = "(left out)";
 
 /// A name that contains one of these names a secret.
-const NAMES: &[&str] =
-    &["password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "api-key", "api_key"];
+const NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api-key",
+    "api_key",
+    "authorization",
+];
 
 const KEY_BEGINS: &str = "-----BEGIN";
 const KEY_ENDS: &str = "-----END";
@@ -140,7 +150,7 @@ fn option(line: &str) -> Option<usize> {
         let end = begin + word.len();
         // A path may have a secret's name, too.
         let is_option = word.starts_with('-') || word.starts_with('/') && word.rfind('/') == Some(0);
-        if is_option && names_a_secret(word) {
+        if is_option && (names_a_secret(word) || word.trim_start_matches(['-', '/']) == "pass") {
             let joined = line.get(end..)?.starts_with(['=', ':']);
             return Some(end + usize::from(joined));
         }
@@ -206,6 +216,8 @@ mod tests {
     fn what_an_option_gives_away_is_left_out_however_it_is_written() {
         let lines = [
             ("args: [--password, hunter2]\nb: 1", "args: [--password (left out)\nb: 1"),
+            ("args: [--pass, hunter2]\nb: 1", "args: [--pass (left out)\nb: 1"),
+            ("c: curl -H 'Authorization: Bearer hunter2' x\nb: 1", "c: curl -H 'Authorization: (left out)\nb: 1"),
             ("args: [run, \"--db-password\", \"hunter2\"] # a: b", "args: [run, \"--db-password (left out)"),
             ("args: [--password,\n  hunter2, x]\nb: 1", "args: [--password,\n  (left out)\nb: 1"),
             ("args:\n- --password\n- hunter2\n- x", "args:\n- --password\n- (left out)\n- x"),

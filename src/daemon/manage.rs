@@ -12,7 +12,7 @@ use crate::model::time::Clock;
 use crate::model::{ClusterName, Time};
 use crate::plan;
 use crate::reconcile::memory;
-use crate::record::{Entry, EntryKind};
+use crate::record::{Entry, EntryKind, Roll};
 
 impl Daemon<'_> {
     /// Takes in what the manifests in force say.
@@ -91,7 +91,8 @@ impl Daemon<'_> {
         if let Some(turn) = self.fleet.turn_mut(name)
             && let Some(roll) = self.rolls.get(name)
         {
-            turn.memory.roll = Some(roll.into());
+            let Roll { started, ended, counts, uncounted } = roll.clone();
+            turn.memory.roll = Some(memory::Roll::kept(started, ended, counts, uncounted));
             turn.memory.begun = begun;
         }
     }

@@ -67,7 +67,9 @@ impl Watched {
         let desired = watched.select(kept.desired);
         // With something that can be used, what is broken keeps only itself from being used.
         if broken && desired.clusters.is_empty() {
-            return Err(RunError::Manifests(render(&kept.diagnostics, &folder.files, Style::Plain)));
+            // What is wrong with them has just been told.
+            let why = "there is nothing to manage: no cluster that is declared there can be used\n";
+            return Err(RunError::Manifests(why.into()));
         }
         for name in &watched.clusters {
             if !desired.clusters.contains_key(name) {

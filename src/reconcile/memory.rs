@@ -12,7 +12,7 @@ use crate::model::{Action, Claim, ClusterName, GroupName, Hold, NodeName, Time};
 use crate::observed::Observation;
 use crate::plan::Decision;
 use crate::reconcile::Wake;
-use crate::record::{self, EntryKind, RollCounts};
+use crate::record::{EntryKind, RollCounts};
 
 /// How often a claim's heartbeat is written while it is held.
 pub const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -110,11 +110,10 @@ pub struct Roll {
     pub uncounted: BTreeSet<NodeName>,
 }
 
-impl From<&record::Roll> for Roll {
-    /// What the record knows of it.
-    fn from(roll: &record::Roll) -> Self {
-        let record::Roll { started, ended, counts, uncounted } = roll.clone();
-        Self { started, finished: ended, counts, uncounted, ..Self::default() }
+impl Roll {
+    /// The roll that went on before, as far as the record keeps it.
+    pub fn kept(started: Time, finished: Option<Time>, counts: RollCounts, uncounted: BTreeSet<NodeName>) -> Self {
+        Self { started, finished, counts, uncounted, ..Self::default() }
     }
 }
 
