@@ -20,10 +20,17 @@ impl Turn {
     /// Takes note of what a look shows.
     pub(super) fn note(&mut self, seen: &Observation, around: Around<'_>) {
         self.note_members(seen, around.now);
+        let before = self.is_beside_another();
         self.note_foreign_claim(seen, around.now);
+        let beside_another = before || self.is_beside_another();
         self.note_outcomes(seen, around.now);
         self.note_approvals(seen);
-        self.note_roles(seen, around.now);
+        self.note_roles(seen, beside_another, around.now);
+    }
+
+    /// Whether another controller holds the cluster by the last look, and is alive.
+    fn is_beside_another(&self) -> bool {
+        self.history.foreign_silence.is_some_and(|(silence, limit)| silence < limit)
     }
 
     fn note_members(&mut self, seen: &Observation, now: Time) {
@@ -84,7 +91,7 @@ impl Turn {
     }
 
     /// Where roles are, and since when they are down.
-    fn note_roles(&mut self, seen: &Observation, now: Time) {
+    fn note_roles(&mut self, seen: &Observation, beside_another: bool, now: Time) {
         let roles: Vec<(&GroupName, &Group)> =
             seen.groups.iter().filter(|(name, group)| self.desired.kind_of(name, group) == GroupKind::Role).collect();
         for (name, group) in roles {
@@ -94,8 +101,8 @@ impl Turn {
                 let moved_by_us = self.memory.pending.iter().any(|p| p.action.group() == Some(name));
                 let before = self.memory.owners.get(name).cloned();
                 if before.is_some() && !moved_by_us {
-                    // Beside another controller that is alive it may be a handoff, and whoever hands over tells of it.
-                    if self.history.foreign_silence.is_none_or(|(silence, limit)| silence >= limit) {
+                    // Beside another controller, or since one was last seen, it may be a handoff: who hands over tells of it.
+                    if !beside_another {
                         self.say(now, EntryKind::Failover { group: name.clone(), from: before, to: owner.clone() });
                     }
                     if let Some(roll) = &mut self.memory.roll {
