@@ -69,7 +69,7 @@ fn a_kill_at_any_effect_changes_nothing() {
                 if then == Then::WithItsState {
                     let rolls = simulated.fleet.turns().filter_map(|(_, turn)| turn.memory.roll.as_ref());
                     let spent: u32 = rolls.map(|roll| roll.counts.spent).sum();
-                    assert_eq!(u64::from(spent), u64::from(end.handoffs), "{what}: told to have been spent");
+                    assert_eq!(u64::from(spent), end.handoffs, "{what}: told to have been spent");
                 }
             }
         }
