@@ -106,8 +106,7 @@ fn a_pair_takes_one_handoff() {
     let pair = only(&truth);
     assert_eq!(pair["groups"]["MBX1"]["owner"], "EXNODE2");
     let outage = pair["roles"]["MBX1"]["outageSeconds"].as_u64().unwrap();
-    // A second of ours is ten minutes of that world, and the whole roll takes hours of it.
-    assert!((1..3600).contains(&outage), "{outage} s");
+    assert!((1..600).contains(&outage), "{outage} s");
 }
 
 #[test]
