@@ -27,7 +27,8 @@ const LONGEST: Duration = Duration::from_secs(2 * 3600);
 /// processes.
 const AT_ONCE: usize = 32;
 
-/// When so many wait, it is asked more seldom, so that the others last until the first are given up.
+/// When so many wait, and more than [`AT_ONCE`] would come to, it is asked more seldom, so that the others last until the
+/// first are given up.
 const MANY: usize = AT_ONCE / 2;
 
 /// A measurement that is under way. It ends when this is dropped.
@@ -121,7 +122,8 @@ struct Asked {
 /// Whoever is still waited for does not keep the next one from being asked in time, unless there are [`MANY`] of them.
 async fn measure(probe: &Probe, mut stage: watch::Receiver<Stage>) -> Option<Measured> {
     let start = Instant::now();
-    let seldom = probe.every.max(probe.timeout / (AT_ONCE - MANY) as u32);
+    let fits = probe.timeout <= probe.every * AT_ONCE as u32;
+    let seldom = if fits { probe.every } else { probe.every.max(probe.timeout / (AT_ONCE - MANY) as u32) };
     let mut last = start;
     let mut ticks = interval(probe.every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -153,7 +155,7 @@ async fn measure(probe: &Probe, mut stage: watch::Receiver<Stage>) -> Option<Mea
             }
             _ = ticks.tick(), if under_way.len() < AT_ONCE => {
                 let (asks, began) = (probe.asks.clone(), Instant::now());
-                if under_way.len() >= MANY && began < last + seldom {
+                if !fits && under_way.len() >= MANY && began < last + seldom {
                     continue;
                 }
                 last = began;
