@@ -1,9 +1,12 @@
 //! Waivers, as programs read them.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hold::SubjectKind;
+use crate::model::time::stamp;
 use crate::model::{self, Time, Waivable, WaivedAction, WaivedFor};
 
 /// A rule that is out of force for one subject and one action, by a person's word.
@@ -35,6 +38,13 @@ impl From<&model::Waiver> for Waiver {
         };
         let (why, by) = (why.clone(), by.clone());
         Self { rule: *rule, kind, name: subject.to_string(), action: *action, why, until: *until, by }
+    }
+}
+
+impl fmt::Display for Waiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, name, action, why, until, by, .. } = self;
+        write!(f, "{} of {name} for {action}, until {} by {by}: {why}", rule.rule(), stamp(*until))
     }
 }
 

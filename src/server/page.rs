@@ -228,6 +228,22 @@ impl App {
     }
 }
 
+impl App {
+    /// Has what was sent carried out, if it was sent by who signed in, and shows what came of it.
+    async fn carried_out(
+        &self,
+        (headers, uri, filled): (HeaderMap, Uri, Filled),
+        back: &str,
+        deed: impl AsyncFnOnce(Arc<Session>, Sent) -> Result<String, Problem>,
+    ) -> Response {
+        let outcome = match self.sender(&headers, uri.path(), filled) {
+            Ok((session, sent)) => deed(session, sent).await,
+            Err(problem) => Err(problem),
+        };
+        self.said(&headers, back, outcome)
+    }
+}
+
 async fn approve(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -235,12 +251,11 @@ async fn approve(
     headers: HeaderMap,
     filled: Filled,
 ) -> Response {
-    let outcome = async {
-        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
+    let deed = async |session: Arc<Session>, sent: Sent| {
         let seconds = sent.seconds()?;
         app.approve(&name, sent.hash, &session.by, seconds).await
     };
-    app.said(&headers, &href(&name), outcome.await)
+    app.carried_out((headers, uri, filled), &href(&name), deed).await
 }
 
 async fn waive(
@@ -250,12 +265,11 @@ async fn waive(
     headers: HeaderMap,
     filled: Filled,
 ) -> Response {
-    let outcome = async {
-        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
+    let deed = async |session: Arc<Session>, sent: Sent| {
         let (what, seconds) = (sent.waived()?, sent.seconds()?.unwrap_or_default());
         app.waive(&name, what, seconds, sent.why, &session.by).await
     };
-    app.said(&headers, &href(&name), outcome.await)
+    app.carried_out((headers, uri, filled), &href(&name), deed).await
 }
 
 async fn lift_waiver(
@@ -265,11 +279,8 @@ async fn lift_waiver(
     headers: HeaderMap,
     filled: Filled,
 ) -> Response {
-    let outcome = async {
-        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
-        app.lift_waiver(&name, sent.waived()?, &session.by).await
-    };
-    app.said(&headers, &href(&name), outcome.await)
+    let deed = async |session: Arc<Session>, sent: Sent| app.lift_waiver(&name, sent.waived()?, &session.by).await;
+    app.carried_out((headers, uri, filled), &href(&name), deed).await
 }
 
 /// Where a cord hangs: at the cluster that is named, or over all of them. And the page to come back to.
@@ -288,11 +299,8 @@ async fn stop(
     filled: Filled,
 ) -> Response {
     let (scope, back) = cord(name);
-    let outcome = async {
-        let (session, sent) = app.sender(&headers, uri.path(), filled)?;
-        app.stop(scope, sent.why, &session.by).await
-    };
-    app.said(&headers, &back, outcome.await)
+    let deed = async |session: Arc<Session>, sent: Sent| app.stop(scope, sent.why, &session.by).await;
+    app.carried_out((headers, uri, filled), &back, deed).await
 }
 
 async fn go(
@@ -303,11 +311,8 @@ async fn go(
     filled: Filled,
 ) -> Response {
     let (scope, back) = cord(name);
-    let outcome = async {
-        let (session, _) = app.sender(&headers, uri.path(), filled)?;
-        app.go(scope, &session.by).await
-    };
-    app.said(&headers, &back, outcome.await)
+    let deed = async |session: Arc<Session>, _: Sent| app.go(scope, &session.by).await;
+    app.carried_out((headers, uri, filled), &back, deed).await
 }
 
 // === Who they are ===

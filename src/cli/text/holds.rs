@@ -9,10 +9,9 @@ use crate::output::{Hold, ReleaseKind, Waiver};
 
 /// Waivers, a line each.
 pub fn waivers(text: &mut String, waivers: &[Waiver], indent: usize) {
-    for Waiver { rule, name, action, why, until, by, .. } in waivers {
-        let rule = rule.rule();
-        let (pad, until) = (" ".repeat(indent), stamp(*until));
-        let _ = writeln!(text, "{pad}{WARN}waived{WARN:#} {rule} of {name} for {action}, until {until} by {by}: {why}");
+    for waiver in waivers {
+        let pad = " ".repeat(indent);
+        let _ = writeln!(text, "{pad}{WARN}waived{WARN:#} {waiver}");
     }
 }
 

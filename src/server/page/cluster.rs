@@ -183,13 +183,12 @@ pub(super) fn page(inner: &Inner, name: &str, frame: Frame) -> Result<Page, Prob
 
 impl From<&Waiver> for WaiverWords {
     fn from(waiver: &Waiver) -> Self {
-        let Waiver { rule, kind, name, action, why, until, by } = waiver;
-        let (rule, action) = (rule.rule().to_string(), action.to_string());
+        let Waiver { rule, kind, name, action, .. } = waiver;
         let kind = if *kind == SubjectKind::Group { "group" } else { "node" };
         Self {
-            words: format!("{rule} of {name} for {action}, until {} by {by}: {why}", stamp(*until)),
-            rule,
-            action,
+            words: waiver.to_string(),
+            rule: rule.rule().to_string(),
+            action: action.to_string(),
             subject: format!("{kind} {name}"),
         }
     }
