@@ -154,7 +154,7 @@ act() {
         failed $? "what keeps the node empty, and its mark" && return
         # An installer comes next.
         if ! await drained; then
-            end 1 "the cluster leaves something running here"
+            end 1 "the cluster leaves something running here, or does not say"
             return
         fi
         ;;
