@@ -1,12 +1,9 @@
 //! Waivers, as programs read them.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hold::SubjectKind;
-use crate::model::time::stamp;
 use crate::model::{self, Time, Waivable, WaivedAction, WaivedFor};
 
 /// A rule that is out of force for one subject and one action, by a person's word.
@@ -41,10 +38,11 @@ impl From<&model::Waiver> for Waiver {
     }
 }
 
-impl fmt::Display for Waiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, name, action, why, until, by, .. } = self;
-        write!(f, "{} of {name} for {action}, until {} by {by}: {why}", rule.rule(), stamp(*until))
+impl Waiver {
+    /// In words, with its end as whoever shows it writes times.
+    pub fn words(&self, until: &str) -> String {
+        let Self { rule, name, action, why, by, .. } = self;
+        format!("{} of {name} for {action}, until {until} by {by}: {why}", rule.rule())
     }
 }
 

@@ -11,7 +11,7 @@ use crate::output::{Hold, ReleaseKind, Waiver};
 pub fn waivers(text: &mut String, waivers: &[Waiver], indent: usize) {
     for waiver in waivers {
         let pad = " ".repeat(indent);
-        let _ = writeln!(text, "{pad}{WARN}waived{WARN:#} {waiver}");
+        let _ = writeln!(text, "{pad}{WARN}waived{WARN:#} {}", waiver.words(&stamp(waiver.until)));
     }
 }
 

@@ -186,7 +186,7 @@ impl From<&Waiver> for WaiverWords {
         let Waiver { rule, kind, name, action, .. } = waiver;
         let kind = if *kind == SubjectKind::Group { "group" } else { "node" };
         Self {
-            words: waiver.to_string(),
+            words: waiver.words(&stamp(waiver.until)),
             rule: rule.rule().to_string(),
             action: action.to_string(),
             subject: format!("{kind} {name}"),
